@@ -1,0 +1,60 @@
+# `make demo` and `make test` do all of their own set-up, into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Nothing that a shell has set for a real account may leak into local runs.
+LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-quick aws lint format notebook lock clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Create .venv with every pinned package
+
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Name another: make install PYTHON=python3.12" >&2; exit 2; }
+	@echo "Installing the pinned packages into $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $(STAMP)
+
+demo: install ## Deploy, load, run, query, report: the whole pipeline on the embedded AWS
+	@$(LOCAL) $(BIN)/python -m tools.demo
+
+test: install ## Every test, on real Spark and the embedded AWS
+	@$(LOCAL) $(BIN)/python -m pytest $(ARGS)
+
+test-quick: install ## The tests that start no process of their own
+	@$(LOCAL) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+aws: install ## Start the embedded AWS and say how to point a shell at it
+	@$(BIN)/python -m local_aws up
+
+lint: install ## ruff, mypy and cfn-lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint capstone-starter.cfn.yaml
+
+format: install ## Format the Python sources
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+notebook: install ## Put glue_jobs/capstone_etl.py into the notebook's script cell
+	@$(BIN)/python -m tools.embed_job
+
+lock: install ## Resolve requirements.txt into requirements.lock
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --no-emit-index-url --no-emit-find-links --quiet requirements.txt -o requirements.lock
+
+clean: ## Remove everything that these targets made
+	rm -rf $(VENV) build .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

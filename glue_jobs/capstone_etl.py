@@ -1,0 +1,1291 @@
+"""Turn raw shop events into bronze, silver and gold tables: one run of a bookmarked Glue job.
+
+A run writes, audits and only then publishes:
+
+1. Write.   Every table's new rows go below that run's own prefix, `<table>/run=<run_id>/`.
+2. Audit.   Counts taken on the way must agree with the row counts in the written files' footers.
+3. Publish. The Glue Data Catalog is the pointer: one call creates a partition or moves it to the
+            new prefix. Readers see old files or new ones, never a mixture.
+4. Sweep.   Prefixes that no partition points to are deleted after a grace period.
+
+A bookmark is at-least-once (a crash before `job.commit()` hands the same files to the next run), so
+what a run publishes is a function of what is published already and of its own input: running again
+after a crash at any point heals it. Grains are stated in the template, table by table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import sys
+import threading
+import time
+import urllib.parse
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.config import Config
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+RAW_FIELDS = (
+    "timestamp",
+    "user_id",
+    "session_id",
+    "event_type",
+    "product_id",
+    "category",
+    "quantity",
+    "price",
+    "search_query",
+)
+CART_EVENTS = ("add_to_cart", "remove_from_cart", "purchase")
+PRODUCT_EVENTS = ("page_view", *CART_EVENTS)
+EVENT_TYPES = (*PRODUCT_EVENTS, "search")
+
+BRONZE = "bronze.events"
+SILVER = "silver.events_cleaned"
+QUARANTINE = "silver.events_quarantine"
+PRODUCT_HOURLY = "silver.product_hourly"
+VISITORS = "silver.daily_visitors"
+FUNNEL = "gold.conversion_funnel"
+HOURLY_REVENUE = "gold.hourly_revenue"
+TOP_PRODUCTS = "gold.top_products"
+CATEGORY = "gold.category_performance"
+ACTIVITY = "gold.user_activity"
+LEDGER = "gold.pipeline_runs"
+PUBLISH_ORDER = (
+    BRONZE,
+    SILVER,
+    QUARANTINE,
+    PRODUCT_HOURLY,
+    VISITORS,
+    FUNNEL,
+    HOURLY_REVENUE,
+    TOP_PRODUCTS,
+    CATEGORY,
+    ACTIVITY,
+    LEDGER,
+)
+
+UNKNOWN_HOUR = ("0000", "00", "00", "00")
+MAX_REVENUE = "9999999999999999.99"
+# RFC 3339, offset optional; stricter than Spark's cast, which also takes '2026' and region names.
+TIMESTAMP_FORM = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d{1,9})?(Z|[+-]\d\d:?\d\d)?$"
+HIVE_KEY = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/(?:minute=(\d\d)/)?")
+FILE_NAME = re.compile(r"(?:^|/)events-(\d{8})-(\d{6})[^/]*$")
+
+
+class AuditError(Exception):
+    """What was written is not what was meant: the run fails and publishes nothing."""
+
+
+class CatalogError(Exception):
+    """The Glue Data Catalog lacks what the job needs, or refused what it was asked to publish."""
+
+
+class SourceError(Exception):
+    """The bookmarked reader returned columns that this job does not know."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is told by its job arguments. Days are whole days."""
+
+    source_path: str
+    bronze_database: str
+    silver_database: str
+    gold_database: str
+    aws_region: str
+    max_event_age_days: int = 30
+    max_event_lead_days: int = 1
+    sweep_after_days: int = 7
+
+    def database(self, layer: str) -> str:
+        return str(getattr(self, f"{layer}_database"))
+
+
+# Bronze: one row per line received.
+
+
+def lines_of(frame: DataFrame) -> DataFrame:
+    """The raw lines of a bookmarked read, as `line` and `source_file`.
+
+    The reader is Glue's CSV reader with a separator that JSON cannot hold unescaped, so a line is
+    one column; a malformed line that does hold it comes back as several, and is put together.
+
+    Raises:
+        SourceError: The columns are not `col0`, `col1`, ... and `source_file`.
+    """
+    parts = [name for name in frame.columns if re.fullmatch(r"col\d+", name)]
+    if set(frame.columns) != {*parts, "source_file"} or not parts:
+        raise SourceError(
+            f"The reader returned the columns {frame.columns}; expected col0 and source_file. "
+            "Check the format_options of read_new_lines against the Glue version of this job."
+        )
+    line = F.col(parts[0]) if len(parts) == 1 else F.concat_ws("\u0001", *parts)
+    is_blank = ~line.startswith("{") & (F.expr("trim(both ' \t\r' from line)") == "")
+    return frame.select(line.alias("line"), "source_file").where(~is_blank)
+
+
+def source_column(source_path: str) -> Column:
+    """The identity of a line's file: its name where the key follows from it, else its whole key."""
+    bucket, prefix = split_s3(source_path)
+    key = F.col("source_file")
+    for scheme in ("s3", "s3a"):
+        root = f"{scheme}://{bucket}/"
+        key = F.when(
+            F.col("source_file").startswith(root),
+            F.expr(f"substring(source_file, {len(root) + 1})"),
+        ).otherwise(key)
+    name = F.substring_index(key, "/", -1)
+    folders = (("year", 8, 4), ("month", 12, 2), ("day", 14, 2), ("hour", 17, 2), ("minute", 19, 2))
+    expected = F.concat(
+        F.lit(prefix),
+        *(
+            part
+            for folder, start, length in folders
+            for part in (F.lit(f"{folder}="), F.substring(name, start, length), F.lit("/"))
+        ),
+        name,
+    )
+    return F.when(key == expected, name).otherwise(key)
+
+
+def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
+    """The nine fields as received, or the whole line where it is not one JSON object.
+
+    Spark's parser stops after the first JSON value and drops what follows it. Where the first `}`
+    is not the end of the line, the line must therefore parse as the first of two array elements,
+    the second holding a value that the line's author cannot know.
+    """
+    schema = ", ".join(f"`{name}` string" for name in (*RAW_FIELDS, "corrupt_record"))
+    options = {
+        "columnNameOfCorruptRecord": "corrupt_record",
+        "allowSingleQuotes": "false",
+        "allowNonNumericNumbers": "false",
+    }
+    line = F.col("line")
+    trimmed = F.expr("trim(trailing ' \t\r' from line)")
+    is_flat = F.instr(trimmed, "}") == F.length(trimmed)
+    framed = F.from_json(
+        F.concat(F.lit("["), line, F.lit(f',{{"nonce":"{nonce}"}}]')),
+        "array<struct<nonce: string>>",
+        options,
+    )
+    is_framed = (F.size(framed) == 2) & (framed[1]["nonce"] == nonce)
+    starts_as_object = F.expr("trim(leading ' \t' from line)").startswith("{")
+    is_object = (
+        F.col("json").isNotNull()
+        & F.col("json.corrupt_record").isNull()
+        & starts_as_object
+        & (is_flat | F.coalesce(is_framed, F.lit(False)))
+    )
+    return lines.withColumn("json", F.from_json(line, schema, options)).select(
+        *(F.when(is_object, F.col(f"json.{name}")).alias(name) for name in RAW_FIELDS),
+        F.when(~is_object, line).alias("corrupt_record"),
+        source_column(source_path).alias("source"),
+    )
+
+
+# Files: what a source's name says.
+
+
+def source_time(source: str) -> datetime | None:
+    """When a source file was written, UTC, by its key's folders or else its name."""
+    folders = HIVE_KEY.search(source)
+    name = FILE_NAME.search(source)
+    try:
+        if folders:
+            return datetime(*(int(part or 0) for part in folders.groups()), tzinfo=UTC)
+        if name:
+            return datetime.strptime("".join(name.groups()), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    return None
+
+
+def source_partition(source: str) -> tuple[str, ...]:
+    """The partition (year, month, day, hour, source) that a source file's rows belong to."""
+    when = source_time(source)
+    hour = when.strftime("%Y %m %d %H").split() if when else UNKNOWN_HOUR
+    return (*hour, source)
+
+
+def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -> DataFrame:
+    """One row per source: `source`, its position `file_id`, and the bounds of a valid timestamp."""
+    rows = []
+    for file_id, source in enumerate(sources):
+        when = source_time(source)
+        earliest = when and when - timedelta(days=options.max_event_age_days)
+        latest = when and when + timedelta(days=options.max_event_lead_days)
+        rows.append((source, file_id, earliest, latest))
+    schema = "source string, file_id int, earliest timestamp, latest timestamp"
+    return spark.createDataFrame(rows, schema)
+
+
+# Silver: one row per distinct valid event.
+
+
+def typed(bronze: DataFrame) -> DataFrame:
+    """Add `event_timestamp`, `units`, `amount` and `revenue`: null where a value does not fit."""
+    text = F.col("timestamp")
+    # Without its offset a UTC timestamp casts in half the time.
+    naive = (
+        F.when(text.endswith("+00:00"), F.expr("substring(timestamp, 1, length(timestamp) - 6)"))
+        .when(text.endswith("Z"), F.expr("substring(timestamp, 1, length(timestamp) - 1)"))
+        .otherwise(text)
+    )
+    precise = "try_cast(quantity as decimal(38,18))"
+    return (
+        bronze.withColumn("naive_timestamp", naive)
+        .withColumn(
+            "event_timestamp",
+            F.when(text.rlike(TIMESTAMP_FORM), F.expr("try_cast(naive_timestamp as timestamp)")),
+        )
+        .withColumn(
+            "units",
+            F.expr(
+                "coalesce(try_cast(quantity as int),"
+                f" case when {precise} = floor({precise}) then try_cast({precise} as int) end)"
+            ),
+        )
+        .withColumn("amount", F.expr("try_cast(price as decimal(10,2))"))
+        .withColumn(
+            "revenue",
+            F.when(F.col("event_type") == "purchase", F.col("amount") * F.col("units")).otherwise(
+                F.lit(0).cast("decimal(21,2)")
+            ),
+        )
+    )
+
+
+def rejection_rules() -> dict[str, Column]:
+    """Each reason to reject a line that is a JSON object, and when it applies."""
+    event_type, quantity, price = F.col("event_type"), F.col("quantity"), F.col("price")
+    units, amount, when = F.col("units"), F.col("amount"), F.col("event_timestamp")
+    is_cart, is_product = event_type.isin(*CART_EVENTS), event_type.isin(*PRODUCT_EVENTS)
+    return {
+        "source_without_time": F.col("earliest").isNull(),
+        "invalid_timestamp": when.isNull(),
+        "timestamp_too_old": when < F.col("earliest"),
+        "timestamp_in_future": when > F.col("latest"),
+        "missing_user_id": is_blank("user_id"),
+        "missing_session_id": is_blank("session_id"),
+        "unknown_event_type": event_type.isNull() | ~event_type.isin(*EVENT_TYPES),
+        "missing_product_id": is_product & is_blank("product_id"),
+        "missing_category": is_product & is_blank("category"),
+        "invalid_quantity": (is_cart & (units.isNull() | (units < 1)))
+        | (quantity.isNotNull() & units.isNull()),
+        "invalid_price": (is_cart & (amount.isNull() | (amount < 0)))
+        | (price.isNotNull() & amount.isNull()),
+        "missing_search_query": (event_type == "search") & is_blank("search_query"),
+        "revenue_out_of_range": F.abs("revenue") > F.lit(MAX_REVENUE).cast("decimal(21,2)"),
+    }
+
+
+def is_blank(name: str) -> Column:
+    return F.col(name).isNull() | (F.trim(F.col(name)) == "")
+
+
+def judged(events: DataFrame) -> DataFrame:
+    """Add `is_valid`: the line is a JSON object and no rejection rule applies."""
+    verdict = F.col("corrupt_record").isNull()
+    for applies in rejection_rules().values():
+        verdict = verdict & ~F.coalesce(applies, F.lit(False))
+    return events.withColumn("is_valid", verdict)
+
+
+def quarantined(events: DataFrame) -> DataFrame:
+    """The rejected lines with every reason that applies."""
+    named = F.array(*(F.when(applies, F.lit(name)) for name, applies in rejection_rules().items()))
+    reasons = F.when(
+        F.col("corrupt_record").isNotNull(), F.array(F.lit("not_a_json_object"))
+    ).otherwise(F.array_compact(named))
+    return events.where(~F.col("is_valid")).select(
+        *RAW_FIELDS, "corrupt_record", reasons.alias("reasons"), "source"
+    )
+
+
+def event_id() -> Column:
+    """128-bit hash of exactly the nine typed fields; lengths and nulls are encoded, not skipped."""
+    fields = (
+        F.unix_micros("event_timestamp").cast("string"),
+        *(F.col(name) for name in RAW_FIELDS[1:6]),
+        F.col("quantity").cast("string"),
+        F.col("price").cast("string"),
+        F.col("search_query"),
+    )
+    encoded = (
+        F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))
+        for text in fields
+    )
+    return F.md5(F.concat(*encoded))
+
+
+def distinct_events(events: DataFrame) -> DataFrame:
+    """One row per distinct valid event of the batch; `copies` counts its lines.
+
+    Shops deliver at least once: clients retry, and a file can come again under another name.
+    Identity is all nine fields. Grouping by them stays a hash aggregate as long as what is kept
+    beside them is fixed-width, hence the file's position instead of its name.
+    """
+    identity = ("event_timestamp", *RAW_FIELDS[1:])
+    return (
+        events.where("is_valid")
+        .withColumn("quantity", F.col("units"))
+        .withColumn("price", F.col("amount"))
+        .groupBy(*identity)
+        .agg(
+            F.min("file_id").alias("file_id"),
+            F.count(F.lit(1)).alias("copies"),
+            F.min(F.col("revenue").cast("decimal(18,2)")).alias("revenue"),
+        )
+        .withColumn("event_id", event_id())
+        .withColumn("event_date", F.to_date("event_timestamp"))
+        .withColumn("event_hour", F.hour("event_timestamp"))
+    )
+
+
+def silver_rows(new_events: DataFrame, files: DataFrame) -> DataFrame:
+    return new_events.join(F.broadcast(files.select("file_id", "source")), "file_id").select(
+        "event_id",
+        "event_timestamp",
+        *RAW_FIELDS[1:],
+        "revenue",
+        "source",
+        "event_date",
+        "event_hour",
+    )
+
+
+# Rollups: what gold is computed from.
+
+
+def product_hourly(silver: DataFrame) -> DataFrame:
+    """Counts by type, units and revenue per product and silver partition."""
+
+    def count_of(event_type: str) -> Column:
+        return F.count(F.when(F.col("event_type") == event_type, True))
+
+    is_purchase = F.col("event_type") == "purchase"
+    return silver.groupBy("product_id", "category", "event_date", "event_hour", "run_id").agg(
+        F.count(F.lit(1)).alias("event_count"),
+        count_of("page_view").alias("page_views"),
+        count_of("add_to_cart").alias("add_to_carts"),
+        count_of("remove_from_cart").alias("remove_from_carts"),
+        count_of("purchase").alias("purchases"),
+        count_of("search").alias("searches"),
+        F.coalesce(F.sum(F.when(is_purchase, F.col("quantity").cast("bigint"))), F.lit(0)).alias(
+            "units_sold"
+        ),
+        F.sum("revenue").cast("decimal(18,2)").alias("revenue"),
+    )
+
+
+def visitors(events: DataFrame) -> DataFrame:
+    """The users and sessions of each date, once each."""
+    kinds = [
+        F.struct(F.lit(kind).alias("kind"), F.col(f"{kind}_id").alias("id"))
+        for kind in ("user", "session")
+    ]
+    return (
+        events.select("event_date", F.explode(F.array(*kinds)).alias("visitor"))
+        .select("visitor.kind", "visitor.id", "event_date")
+        .distinct()
+    )
+
+
+# Gold: the answers.
+
+
+def conversion_funnel(products: DataFrame) -> DataFrame:
+    """Views, carts, purchases and their rates per date and product."""
+
+    def rate(part: str, whole: str) -> Column:
+        return F.expr(
+            f"try_cast(cast({part} as decimal(18,0)) / nullif({whole}, 0) as decimal(10,4))"
+        )
+
+    is_product = F.col("product_id").isNotNull() & (F.col("event_count") > F.col("searches"))
+    return (
+        products.where(is_product)
+        .groupBy("product_id", "category", "event_date")
+        .agg(
+            F.sum("page_views").alias("views"),
+            F.sum("add_to_carts").alias("add_to_carts"),
+            F.sum("purchases").alias("purchases"),
+        )
+        .select(
+            "product_id",
+            "category",
+            "views",
+            "add_to_carts",
+            "purchases",
+            rate("add_to_carts", "views").alias("view_to_cart_conversion"),
+            rate("purchases", "views").alias("view_to_purchase_conversion"),
+            rate("purchases", "add_to_carts").alias("cart_to_purchase_conversion"),
+            "event_date",
+        )
+    )
+
+
+def hourly_revenue(products: DataFrame) -> DataFrame:
+    return products.groupBy("event_hour", "event_date").agg(
+        F.sum("revenue").cast("decimal(18,2)").alias("total_revenue"),
+        F.sum("purchases").alias("transaction_count"),
+    )
+
+
+def category_performance(products: DataFrame) -> DataFrame:
+    category = F.coalesce("category", F.lit("uncategorized"))
+    counts = ("page_views", "add_to_carts", "remove_from_carts", "purchases", "searches")
+    return products.groupBy(category.alias("category"), "event_date").agg(
+        F.sum("event_count").alias("event_count"),
+        *(F.sum(name).alias(name) for name in counts),
+        F.sum("revenue").cast("decimal(18,2)").alias("revenue"),
+    )
+
+
+def user_activity(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
+    """Unique users, unique sessions and events per date.
+
+    Published visitors of a date never overlap, so unique counts are plain counts.
+    """
+
+    def count_of(kind: str) -> Column:
+        return F.count(F.when(F.col("kind") == kind, True))
+
+    unique = daily_visitors.groupBy("event_date").agg(
+        count_of("user").alias("unique_users"), count_of("session").alias("unique_sessions")
+    )
+    totals = products.groupBy("event_date").agg(F.sum("event_count").alias("total_events"))
+    return unique.join(totals, "event_date")
+
+
+def top_products(funnel: DataFrame) -> DataFrame:
+    """The ten most viewed products of all time; ties by product_id, then category."""
+    viewed = funnel.groupBy("product_id", "category").agg(F.sum("views").alias("view_count"))
+    first = viewed.where("view_count > 0").orderBy(F.desc("view_count"), "product_id", "category")
+    ranking = F.expr("row_number() over (order by view_count desc, product_id, category)")
+    return first.limit(10).select(
+        ranking.alias("rank"),
+        "product_id",
+        "category",
+        "view_count",
+        F.lit("all_time").alias("period"),
+    )
+
+
+# The lake: S3 prefixes and the catalog that points to them.
+
+
+@dataclass(frozen=True)
+class Table:
+    """A catalog table; `name` is `<layer>.<table>`, `location` ends with a slash."""
+
+    name: str
+    database: str
+    location: str
+    columns: dict[str, str]
+    keys: dict[str, str]
+    storage: dict[str, Any] = field(repr=False)
+
+    @property
+    def ddl(self) -> str:
+        everything = {**self.columns, **self.keys}
+        return ", ".join(f"`{name}` {kind}" for name, kind in everything.items())
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Values of one partition, in the order of its table's keys, and the prefix it points to."""
+
+    table: str
+    values: tuple[str, ...]
+    location: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one write left below its prefix."""
+
+    partitions: tuple[Partition, ...] = ()
+    rows: int = 0
+    bytes: int = 0
+
+
+class Lake:
+    """One run's view of the lake: it stages partitions, audits them and publishes them in order.
+
+    Args:
+        run_id: Names the run's prefixes; sorts by start time.
+        options: Where the lake is.
+        glue, s3: boto3 clients.
+    """
+
+    def __init__(self, run_id: str, options: Options, glue: Any, s3: Any) -> None:
+        self.run_id = run_id
+        self.options = options
+        self.glue = glue
+        self.s3 = s3
+        with ThreadPoolExecutor(8) as pool:
+            self.tables = dict(zip(PUBLISH_ORDER, pool.map(self._load, PUBLISH_ORDER), strict=True))
+        self.staged: dict[str, Written] = {}
+
+    def _load(self, name: str) -> Table:
+        layer, _, short = name.partition(".")
+        database = self.options.database(layer)
+        try:
+            entry = self.glue.get_table(DatabaseName=database, Name=short)["Table"]
+        except self.glue.exceptions.EntityNotFoundException as missing:
+            raise CatalogError(
+                f"Table {database}.{short} is not in the Glue Data Catalog of "
+                f"{self.options.aws_region}. Deploy capstone-starter.cfn.yaml first, or correct "
+                f"the job argument --{layer}_database."
+            ) from missing
+        storage = entry["StorageDescriptor"]
+        return Table(
+            name=name,
+            database=database,
+            location=storage["Location"].rstrip("/") + "/",
+            columns={c["Name"]: c["Type"] for c in storage["Columns"]},
+            keys={c["Name"]: c["Type"] for c in entry.get("PartitionKeys", [])},
+            storage=storage,
+        )
+
+    def prefix(self, name: str) -> str:
+        return f"{self.tables[name].location}run={self.run_id}/"
+
+    # reading
+
+    def published(self, name: str, dates: Iterable[date] | None = None) -> list[Partition]:
+        """The published partitions of a table, of the given dates or of all."""
+        table = self.tables[name]
+        request: dict[str, Any] = {
+            "DatabaseName": table.database,
+            "TableName": name.partition(".")[2],
+            "ExcludeColumnSchema": True,
+        }
+        expressions: list[dict[str, str]] = [{}]
+        if dates is not None:
+            quoted = [f"'{day.isoformat()}'" for day in sorted(set(dates))]
+            expressions = [
+                {"Expression": f"event_date in ({', '.join(chunk)})"}
+                for chunk in chunks(quoted, 100)
+            ]
+        pages = self.glue.get_paginator("get_partitions")
+        return [
+            Partition(name, tuple(entry["Values"]), entry["StorageDescriptor"]["Location"])
+            for expression in expressions
+            for page in pages.paginate(**request, **expression)
+            for entry in page["Partitions"]
+        ]
+
+    def current(self, name: str, dates: Iterable[date] | None = None) -> list[Partition]:
+        """The partitions as they will be once this run's staged ones are published."""
+        by_values = {found.values: found for found in self.published(name, dates)}
+        by_values.update({new.values: new for new in self.written(name).partitions})
+        return list(by_values.values())
+
+    def written(self, name: str) -> Written:
+        return self.staged.get(name, Written())
+
+    def read(self, spark: SparkSession, name: str, partitions: Sequence[Partition]) -> DataFrame:
+        """The rows of the given partitions: the table's columns and keys, and `run`, the writer."""
+        table = self.tables[name]
+        if not partitions:
+            return spark.createDataFrame([], f"{table.ddl}, run string")
+        return (
+            spark.read.schema(f"{table.ddl}, run string")
+            .option("basePath", table.location)
+            .parquet(*sorted(found.location for found in partitions))
+        )
+
+    # writing
+
+    def write(self, name: str, frame: DataFrame, row_group_bytes: int | None = None) -> Written:
+        """Write a frame below this run's prefix, partitioned by its table's keys, and audit it.
+
+        Raises:
+            CatalogError: The frame's columns or types are not those of the catalog.
+            AuditError: The files hold other than the rows that were written to them.
+        """
+        table = self.tables[name]
+        self._check_schema(table, frame)
+        meant = Counts()
+        counted = meant.of(frame, rows=F.count(F.lit(1)))
+        writer = counted.write.option("compression", "zstd")
+        if row_group_bytes:
+            writer = writer.option("parquet.block.size", row_group_bytes)
+        folders = [key for key in table.keys if key in frame.columns]
+        writer.partitionBy(*folders).parquet(self.prefix(name))
+        result = self._inspect(name)
+        audit({f"rows in the files of {name}": (meant["rows"], result.rows)})
+        self.staged[name] = result
+        return result
+
+    def _check_schema(self, table: Table, frame: DataFrame) -> None:
+        types = dict(frame.dtypes)
+        wanted = {**table.columns, **{k: v for k, v in table.keys.items() if k in types}}
+        if types != wanted:
+            differing = sorted(set(types.items()) ^ set(wanted.items()))
+            raise CatalogError(
+                f"The job and the catalog differ on {table.database}.{table.name}: {differing}. "
+                "Deploy the template of the same version as this job."
+            )
+
+    def _inspect(self, name: str) -> Written:
+        bucket, prefix = split_s3(self.prefix(name))
+        objects = [entry for entry in self._list(bucket, prefix) if is_data(entry["Key"])]
+        folders = sorted({entry["Key"].rpartition("/")[0] for entry in objects})
+        partitions = (self._partition(name, bucket, prefix, folder) for folder in folders)
+        return Written(
+            partitions=tuple(partitions),
+            rows=self._rows(bucket, objects),
+            bytes=sum(entry["Size"] for entry in objects),
+        )
+
+    def _partition(self, name: str, bucket: str, prefix: str, folder: str) -> Partition:
+        pairs = (part.partition("=") for part in folder[len(prefix) :].split("/"))
+        # Spark escapes in partition folders what Hive does: %XX for single bytes.
+        known = {key: urllib.parse.unquote(value) for key, _, value in pairs}
+        if name in (BRONZE, QUARANTINE):
+            values = source_partition(known["source"])
+        else:
+            known.setdefault("run_id", self.run_id)
+            values = tuple(known[key] for key in self.tables[name].keys)
+        return Partition(name, values, f"s3://{bucket}/{folder}/")
+
+    def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from page.get("Contents", [])
+
+    def _rows(self, bucket: str, objects: Sequence[dict[str, Any]]) -> int:
+        with ThreadPoolExecutor(8) as pool:
+            return sum(pool.map(lambda entry: self._rows_of(bucket, entry), objects))
+
+    def _rows_of(self, bucket: str, entry: dict[str, Any]) -> int:
+        """Rows of one Parquet object, from its footer alone."""
+        tail = min(entry["Size"], 1 << 16)
+        while True:
+            span = f"bytes={entry['Size'] - tail}-{entry['Size'] - 1}"
+            data = self.s3.get_object(Bucket=bucket, Key=entry["Key"], Range=span)["Body"].read()
+            footer = int.from_bytes(data[-8:-4], "little") + 8
+            if data[-4:] != b"PAR1" or footer > entry["Size"]:
+                raise AuditError(
+                    f"s3://{bucket}/{entry['Key']} is not a whole Parquet file "
+                    f"({entry['Size']} bytes). Nothing was published; run the job again."
+                )
+            if footer <= len(data):
+                return int(pq.read_metadata(io.BytesIO(b"PAR1" + data)).num_rows)
+            tail = footer
+
+    def rows_at(self, partitions: Iterable[Partition]) -> int:
+        """Rows in the files of the given partitions."""
+        total = 0
+        for found in partitions:
+            bucket, prefix = split_s3(found.location)
+            objects = [entry for entry in self._list(bucket, prefix) if is_data(entry["Key"])]
+            total += self._rows(bucket, objects)
+        return total
+
+    # publishing
+
+    def existing(self, partitions: Iterable[Partition]) -> dict[tuple[str, ...], Partition]:
+        """Those of one table's given partitions that are published, as they are published."""
+        found: dict[tuple[str, ...], Partition] = {}
+        for chunk in chunks(list(partitions), 100):
+            pending = [{"Values": list(wanted.values)} for wanted in chunk]
+            while pending:
+                answer = self.glue.batch_get_partition(
+                    **self._table_args(chunk[0].table), PartitionsToGet=pending
+                )
+                for entry in answer["Partitions"]:
+                    values = tuple(entry["Values"])
+                    location = entry["StorageDescriptor"]["Location"]
+                    found[values] = Partition(chunk[0].table, values, location)
+                pending = answer.get("UnprocessedKeys", [])
+        return found
+
+    def _table_args(self, name: str) -> dict[str, str]:
+        return {"DatabaseName": self.tables[name].database, "TableName": name.partition(".")[2]}
+
+    def _entry(self, partition: Partition) -> dict[str, Any]:
+        storage = {**self.tables[partition.table].storage, "Location": partition.location}
+        return {"Values": list(partition.values), "StorageDescriptor": storage}
+
+    def publish(self, name: str, superseded: dict[tuple[str, ...], Partition]) -> int:
+        """Point the catalog at a table's staged partitions; returns how many.
+
+        Raises:
+            CatalogError: The catalog refused a partition.
+        """
+        args = self._table_args(name)
+        staged = self.written(name).partitions
+        fresh = [self._entry(new) for new in staged if new.values not in superseded]
+        moved = [self._entry(new) for new in staged if new.values in superseded]
+        for chunk in chunks(fresh, 100):
+            answer = self.glue.batch_create_partition(**args, PartitionInputList=chunk)
+            refuse_errors(name, answer)
+        for chunk in chunks(moved, 100):
+            entries = [{"PartitionValueList": e["Values"], "PartitionInput": e} for e in chunk]
+            refuse_errors(name, self.glue.batch_update_partition(**args, Entries=entries))
+        return len(staged)
+
+    def withdraw(self, partitions: Iterable[Partition]) -> None:
+        """Take partitions of one table out of the catalog; their files stay until swept."""
+        for chunk in chunks(list(partitions), 25):
+            values = [{"Values": list(gone.values)} for gone in chunk]
+            answer = self.glue.batch_delete_partition(
+                **self._table_args(chunk[0].table), PartitionsToDelete=values
+            )
+            refuse_errors(chunk[0].table, answer)
+
+    # manifests and the sweep
+
+    @property
+    def _manifests(self) -> tuple[str, str]:
+        bucket, _ = split_s3(self.tables[LEDGER].location)
+        return bucket, "runs/"
+
+    def note(self, partitions: Sequence[Partition] | None) -> None:
+        """Leave word of what this run may orphan: None while it writes, then all it involves."""
+        bucket, prefix = self._manifests
+        involved = None if partitions is None else [asdict(one) for one in partitions]
+        body = json.dumps({"run_id": self.run_id, "partitions": involved})
+        self.s3.put_object(
+            Bucket=bucket,
+            Key=f"{prefix}{self.run_id}.json",
+            Body=body.encode(),
+            ContentType="application/json",
+        )
+
+    def sweep(self, now: datetime) -> int:
+        """Delete what earlier runs left and no partition points to; returns how many objects.
+
+        A run that never came to publish left everything below its prefixes; one that did left what
+        it replaced, or what it staged and a later try replaced. Nothing younger than the grace
+        period is touched, so a query that planned with old locations keeps its files.
+        """
+        bucket, prefix = self._manifests
+        limit = run_stamp(now - timedelta(days=self.options.sweep_after_days))
+        deleted = 0
+        for entry in self._list(bucket, prefix):
+            run_id = entry["Key"][len(prefix) :].removesuffix(".json")
+            if run_id >= limit:
+                break
+            body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+            deleted += sum(map(self._delete, self._orphans(run_id, json.loads(body)["partitions"])))
+            self.s3.delete_object(Bucket=bucket, Key=entry["Key"])
+        return deleted
+
+    def _orphans(self, run_id: str, partitions: list[dict[str, Any]] | None) -> list[str]:
+        if partitions is None:
+            return [f"{table.location}run={run_id}/" for table in self.tables.values()]
+        by_table = defaultdict(list)
+        for one in partitions:
+            by_table[one["table"]].append(
+                Partition(one["table"], tuple(one["values"]), one["location"])
+            )
+        return [
+            one.location
+            for involved in by_table.values()
+            for alive in [{found.location for found in self.existing(involved).values()}]
+            for one in involved
+            if one.location not in alive
+        ]
+
+    def _delete(self, location: str) -> int:
+        bucket, prefix = split_s3(location)
+        keys = [{"Key": entry["Key"]} for entry in self._list(bucket, prefix)]
+        for chunk in chunks(keys, 1000):
+            answer = self.s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
+            refuse_errors(location, answer)
+        return len(keys)
+
+
+def split_s3(uri: str) -> tuple[str, str]:
+    """Bucket and key of an s3:// location.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    match = re.fullmatch(r"s3://([^/]+)/(.*)", uri)
+    if not match:
+        raise ValueError(f"{uri!r} is not an s3://bucket/prefix location")
+    return match[1], match[2]
+
+
+def is_data(key: str) -> bool:
+    return not any(part.startswith(("_", ".")) for part in key.split("/"))
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def refuse_errors(what: str, answer: dict[str, Any]) -> None:
+    if answer.get("Errors"):
+        raise CatalogError(f"{what}: {answer['Errors'][0]} ({len(answer['Errors'])} refused)")
+
+
+class Counts:
+    """Counts that Spark takes on the way, while an action runs over a frame.
+
+    They are there once that action is done. Spark's own `Observation.get` waits for ever when the
+    optimizer has dropped the frame from the plan; this one gives up.
+
+    Raises:
+        AuditError: Spark reported no counts.
+    """
+
+    def __init__(self) -> None:
+        self._observation = Observation()
+        self._found: dict[str, int] = {}
+
+    def of(self, frame: DataFrame, **counts: Column) -> DataFrame:
+        return frame.observe(self._observation, *(c.alias(name) for name, c in counts.items()))
+
+    def __getitem__(self, name: str) -> int:
+        if not self._found:
+            waiter = threading.Thread(target=self._wait, daemon=True)
+            waiter.start()
+            waiter.join(timeout=60)
+        if not self._found:
+            raise AuditError(f"Spark reported no count of {name!r}. Nothing was published.")
+        return self._found[name]
+
+    def _wait(self) -> None:
+        self._found = self._observation.get
+
+
+def audit(counts: dict[str, tuple[int, int]]) -> None:
+    """Compare counts that must agree.
+
+    Args:
+        counts: What is counted -> (expected, found).
+
+    Raises:
+        AuditError: Some do not; all of them are named.
+    """
+    off = [
+        f"{what}: {want} expected, {got} found"
+        for what, (want, got) in counts.items()
+        if want != got
+    ]
+    if off:
+        raise AuditError("; ".join(off) + ". Nothing was published; run the job again.")
+
+
+# One run.
+
+
+@dataclass
+class Ledger:
+    """The account of one run. Counts are rows, `bytes_written` bytes, `stage_seconds` seconds."""
+
+    run_id: str
+    glue_run_id: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    files: int = 0
+    lines: int = 0
+    corrupt: int = 0
+    valid: int = 0
+    quarantined: int = 0
+    quarantined_by_reason: dict[str, int] = field(default_factory=dict)
+    duplicates_in_batch: int = 0
+    duplicates_in_lake: int = 0
+    new_events: int = 0
+    touched_hours: int = 0
+    partitions_published: int = 0
+    bytes_written: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_text(self) -> str:
+        rows = [f"  {name:<22}{readable(value)}" for name, value in asdict(self).items()]
+        return "\n".join(["ledger of this run", *rows])
+
+
+LEDGER_SCHEMA = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("glue_run_id", pa.string()),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("finished_at", pa.timestamp("us", tz="UTC")),
+        *((name, pa.int64()) for name in ("files", "lines", "corrupt", "valid", "quarantined")),
+        ("quarantined_by_reason", pa.map_(pa.string(), pa.int64())),
+        *(
+            (name, pa.int64())
+            for name in ("duplicates_in_batch", "duplicates_in_lake", "new_events")
+        ),
+        *(
+            (name, pa.int64())
+            for name in ("touched_hours", "partitions_published", "bytes_written")
+        ),
+        ("stage_seconds", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+STAGES = ("bronze", "silver", "rollups", "gold", "publish")
+
+
+class Run:
+    """One run over the lines that the bookmark handed out: write all, audit all, publish all.
+
+    Args:
+        spark: A session set up by `configure`.
+        lake: Where to stage and publish.
+        ledger: Filled in on the way.
+    """
+
+    def __init__(self, spark: SparkSession, lake: Lake, ledger: Ledger) -> None:
+        self.spark = spark
+        self.lake = lake
+        self.ledger = ledger
+
+    def process(self, frame: DataFrame) -> Ledger:
+        """Take a bookmarked read's frame through all layers and publish the result."""
+        self.lake.note(None)
+        if frame.columns:
+            self._write_layers(frame)
+        with self._stage("publish"):
+            self._publish()
+        print(self.ledger.as_text(), flush=True)
+        return self.ledger
+
+    def _write_layers(self, frame: DataFrame) -> None:
+        with self._stage("bronze"):
+            sources = self._write_bronze(lines_of(frame))
+        if not sources:
+            return
+        files = files_frame(self.spark, sources, self.lake.options).persist()
+        batch = None
+        try:
+            with self._stage("silver"):
+                batch, hours = self._write_silver(files)
+            if not hours:
+                return
+            with self._stage("rollups"):
+                self._write_rollups(batch, hours)
+            with self._stage("gold"):
+                self._write_gold({hour.event_date for hour in hours})
+        finally:
+            files.unpersist()
+            if batch is not None:
+                batch.unpersist()
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - started, 3)
+        self.ledger.stage_seconds[name] = seconds
+        print(f"stage {STAGES.index(name) + 1}/{len(STAGES)} {name}: {seconds:.1f} s", flush=True)
+
+    def _write_bronze(self, lines: DataFrame) -> list[str]:
+        nonce = hashlib.sha256(self.lake.run_id.encode()).hexdigest()
+        received = Counts()
+        counted = received.of(lines, lines=F.count(F.lit(1)))
+        parallelism = self.spark.sparkContext.defaultParallelism
+        # A gzip file is one task: spread the lines of few files before parsing them.
+        if lines.rdd.getNumPartitions() < parallelism:
+            counted = counted.repartition(parallelism)
+        rows = parsed(counted, self.lake.options.source_path, nonce)
+        written = self.lake.write(BRONZE, rows, row_group_bytes=8 << 20)
+        self.ledger.lines = received["lines"]
+        audit({"lines read and bronze rows": (self.ledger.lines, written.rows)})
+        sources = sorted(found.values[-1] for found in written.partitions)
+        self.ledger.files = len(sources)
+        return sources
+
+    def _write_silver(self, files: DataFrame) -> tuple[DataFrame, list[Any]]:
+        ledger = self.ledger
+        bronze = self.lake.read(self.spark, BRONZE, self.lake.written(BRONZE).partitions)
+        events = typed(bronze.join(F.broadcast(files), "source", "left")).transform(judged)
+        seen = Counts()
+        counted = seen.of(
+            events,
+            rows=F.count(F.lit(1)),
+            valid=F.count(F.when(F.col("is_valid"), True)),
+            quarantined=F.count(F.when(~F.col("is_valid"), True)),
+            corrupt=F.count("corrupt_record"),
+        )
+        batch = distinct_events(counted).persist()
+        hours = touched_hours(batch)
+        ledger.valid, ledger.quarantined = seen["valid"], seen["quarantined"]
+        ledger.corrupt = seen["corrupt"]
+        distinct = sum(hour.events for hour in hours)
+        ledger.duplicates_in_batch = sum(hour.copies for hour in hours) - distinct
+        ledger.touched_hours = len(hours)
+        if ledger.quarantined:
+            self._write_quarantine(events)
+        if hours:
+            self._write_new_events(batch, hours, files)
+        audit(
+            {
+                "bronze rows read back": (ledger.lines, seen["rows"]),
+                "bronze rows and valid + quarantined": (
+                    ledger.lines,
+                    ledger.valid + ledger.quarantined,
+                ),
+                "quarantined rows": (ledger.quarantined, self.lake.written(QUARANTINE).rows),
+                "valid rows and their copies": (ledger.valid, sum(hour.copies for hour in hours)),
+                "distinct events and new + known": (
+                    distinct,
+                    ledger.new_events + ledger.duplicates_in_lake,
+                ),
+                "new events and silver rows": (ledger.new_events, self.lake.written(SILVER).rows),
+            }
+        )
+        return batch, hours
+
+    def _write_quarantine(self, events: DataFrame) -> None:
+        written = self.lake.write(QUARANTINE, quarantined(events))
+        rows = self.lake.read(self.spark, QUARANTINE, written.partitions)
+        reasons = rows.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
+        self.ledger.quarantined_by_reason = {
+            row["reason"]: row["count"] for row in reasons.collect()
+        }
+
+    def _write_new_events(self, batch: DataFrame, hours: list[Any], files: DataFrame) -> None:
+        wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
+        history = [
+            found
+            for found in self.lake.published(SILVER, {hour.event_date for hour in hours})
+            if found.values[:2] in wanted
+        ]
+        flagged = batch.withColumn("is_known", F.lit(False))
+        if history:
+            known = self.lake.read(self.spark, SILVER, history).where(within(hours))
+            marked = known.select("event_id", F.lit(True).alias("is_published"))
+            flagged = batch.join(marked, "event_id", "left").withColumn(
+                "is_known", F.col("is_published").isNotNull()
+            )
+        compared = Counts()
+        counted = compared.of(
+            flagged,
+            new=F.count(F.when(~F.col("is_known"), True)),
+            known=F.count(F.when(F.col("is_known"), True)),
+        )
+        self.lake.write(SILVER, silver_rows(counted.where(~F.col("is_known")), files))
+        self.ledger.new_events = compared["new"]
+        self.ledger.duplicates_in_lake = compared["known"]
+
+    def _write_rollups(self, batch: DataFrame, hours: list[Any]) -> None:
+        lake, dates = self.lake, {hour.event_date for hour in hours}
+        wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
+        done = {found.values for found in lake.published(PRODUCT_HOURLY, dates)}
+        # Also those that an earlier run published in silver and did not live to roll up.
+        missing = [
+            found
+            for found in lake.current(SILVER, dates)
+            if found.values[:2] in wanted and found.values not in done
+        ]
+        if missing:
+            silver = lake.read(self.spark, SILVER, missing).withColumn("run_id", F.col("run"))
+            rolled = Counts()
+            rollup = rolled.of(product_hourly(silver), events=F.sum("event_count"))
+            lake.write(PRODUCT_HOURLY, rollup)
+            audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
+        known = lake.read(self.spark, VISITORS, lake.published(VISITORS, dates))
+        fresh = visitors(batch).join(known, ["event_date", "kind", "id"], "left_anti")
+        lake.write(VISITORS, fresh.select("kind", "id", "event_date"))
+
+    def _write_gold(self, dates: set[date]) -> None:
+        lake, spark = self.lake, self.spark
+        products = lake.read(spark, PRODUCT_HOURLY, lake.current(PRODUCT_HOURLY, dates)).persist()
+        daily = lake.read(spark, VISITORS, lake.current(VISITORS, dates))
+        answers: dict[str, Callable[[], DataFrame]] = {
+            FUNNEL: lambda: conversion_funnel(products),
+            HOURLY_REVENUE: lambda: hourly_revenue(products),
+            CATEGORY: lambda: category_performance(products),
+            ACTIVITY: lambda: user_activity(products, daily),
+            TOP_PRODUCTS: lambda: top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))),
+        }
+        try:
+            for name, answer in answers.items():
+                lake.write(name, answer().coalesce(1))
+        finally:
+            products.unpersist()
+
+    def _publish(self) -> None:
+        """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
+        lake, day = self.lake, self.ledger.started_at.date().isoformat()
+        account = Partition(LEDGER, (day,), f"{lake.prefix(LEDGER)}run_date={day}/")
+        staged = {name: lake.written(name).partitions for name in PUBLISH_ORDER}
+        staged[LEDGER] = (account,)
+        replaced = {name: lake.existing(new) for name, new in staged.items() if new}
+        outdated = self._outdated_quarantine()
+        involved = [*staged.values(), *(old.values() for old in replaced.values()), outdated]
+        lake.note([partition for group in involved for partition in group])
+        for name in PUBLISH_ORDER[:-1]:
+            if name == QUARANTINE:
+                lake.withdraw(outdated)
+            if staged[name]:
+                self.ledger.partitions_published += lake.publish(name, replaced[name])
+        self.ledger.bytes_written = sum(written.bytes for written in lake.staged.values())
+        self._publish_ledger(account, replaced[LEDGER])
+
+    def _outdated_quarantine(self) -> list[Partition]:
+        """Published rejects of files that were read again and have none any more."""
+        rejected = {found.values for found in self.lake.written(QUARANTINE).partitions}
+        sources = (found.values for found in self.lake.written(BRONZE).partitions)
+        clean = [Partition(QUARANTINE, values, "") for values in sources if values not in rejected]
+        return list(self.lake.existing(clean).values())
+
+    def _publish_ledger(self, account: Partition, before: dict[tuple[str, ...], Partition]) -> None:
+        """Add this run to the ledger of its date, which is one small file."""
+        lake = self.lake
+        self.ledger.finished_at = datetime.now(UTC)
+        rows = [row for found in before.values() for row in self._ledger_rows(found.location)]
+        table = pa.Table.from_pylist([*rows, asdict(self.ledger)], schema=LEDGER_SCHEMA)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        bucket, prefix = split_s3(account.location)
+        lake.s3.put_object(Bucket=bucket, Key=f"{prefix}ledger.parquet", Body=buffer.getvalue())
+        lake.staged[LEDGER] = Written((account,), len(rows) + 1, buffer.tell())
+        lake.publish(LEDGER, before)
+
+    def _ledger_rows(self, location: str) -> list[dict[str, Any]]:
+        bucket, prefix = split_s3(location)
+        body = self.lake.s3.get_object(Bucket=bucket, Key=f"{prefix}ledger.parquet")["Body"]
+        return list(pq.read_table(io.BytesIO(body.read())).to_pylist())
+
+
+def touched_hours(batch: DataFrame) -> list[Any]:
+    """The hours that the batch has events in: events, lines and time bounds of each."""
+    return (
+        batch.groupBy("event_date", "event_hour")
+        .agg(
+            F.count(F.lit(1)).alias("events"),
+            F.sum("copies").alias("copies"),
+            F.min("event_timestamp").alias("earliest"),
+            F.max("event_timestamp").alias("latest"),
+        )
+        .collect()
+    )
+
+
+def within(hours: Sequence[Any]) -> Column:
+    """Whether an event's time is within the batch's own bounds in its hour."""
+    # Late events can touch hundreds of hours; one wide range then beats a predicate of hundreds.
+    if len(hours) > 48:
+        return F.col("event_timestamp").between(
+            min(hour.earliest for hour in hours), max(hour.latest for hour in hours)
+        )
+    bounds = F.lit(False)
+    for hour in hours:
+        bounds = bounds | F.col("event_timestamp").between(hour.earliest, hour.latest)
+    return bounds
+
+
+def readable(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {readable(count)}" for key, count in value.items()) or "-"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def run_stamp(now: datetime) -> str:
+    return now.strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def configure(spark: SparkSession) -> None:
+    """Session settings that the results depend on, wherever the job runs."""
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+        # It would drop the nodes that count rows from a plan whose input turns out empty.
+        "spark.sql.adaptive.optimizer.excludedRules": (
+            "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+        ),
+        "spark.sql.shuffle.partitions": str(4 * spark.sparkContext.defaultParallelism),
+        "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    }
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+
+
+# The shell: everything that only exists inside a Glue job.
+
+
+def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
+    """The lines of the files that the bookmark has not handed out yet; no columns if none.
+
+    The transformation_ctx is the key of the bookmark's state: renamed, it reads everything again.
+    """
+    frame = glue_context.create_dynamic_frame.from_options(
+        connection_type="s3",
+        connection_options={"paths": [source_path], "recurse": True},
+        format="csv",
+        format_options={
+            "separator": "\u0001",
+            "quoteChar": -1,
+            "withHeader": False,
+            "attachFilename": "source_file",
+        },
+        transformation_ctx="raw_events",
+    )
+    return frame.toDF()
+
+
+def options_from(
+    argv: list[str], resolve: Callable[[list[str], list[str]], dict[str, str]]
+) -> Options:
+    """Options of the job arguments; those with a default may be left out."""
+    required = ["source_path", "bronze_database", "silver_database", "gold_database", "aws_region"]
+    numbers = ["max_event_age_days", "max_event_lead_days", "sweep_after_days"]
+    given = [name for name in numbers if f"--{name}" in argv]
+    found = resolve(argv, [*required, *given])
+    days = {name: int(found[name]) for name in given}
+    return Options(**{name: found[name] for name in required}, **days)
+
+
+def main(argv: list[str]) -> None:
+    """Run the job: read what is new, process it, and commit the bookmark last."""
+    from awsglue.context import GlueContext
+    from awsglue.job import Job
+    from awsglue.utils import getResolvedOptions
+    from pyspark.context import SparkContext
+
+    args = getResolvedOptions(argv, ["JOB_NAME"])
+    options = options_from(argv, getResolvedOptions)
+    glue_context = GlueContext(SparkContext.getOrCreate())
+    spark = glue_context.spark_session
+    configure(spark)
+    job = Job(glue_context)
+    job.init(args["JOB_NAME"], args)
+
+    started = datetime.now(UTC)
+    glue_run_id = args.get("JOB_RUN_ID", "")
+    run_id = f"{run_stamp(started)}-{hashlib.sha256(glue_run_id.encode()).hexdigest()[:8]}"
+    clients = {
+        "region_name": options.aws_region,
+        "config": Config(retries={"mode": "standard", "max_attempts": 8}),
+    }
+    lake = Lake(run_id, options, boto3.client("glue", **clients), boto3.client("s3", **clients))
+    frame = read_new_lines(glue_context, options.source_path)
+    if not frame.columns:
+        print("no new files since the last run", flush=True)
+    Run(spark, lake, Ledger(run_id, glue_run_id, started)).process(frame)
+    job.commit()
+    swept = lake.sweep(started)
+    if swept:
+        print(f"swept {swept} objects that no partition points to", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

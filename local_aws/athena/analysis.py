@@ -1,0 +1,241 @@
+"""What a query means: which tables and columns it reads, and the types of all its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import OptimizeError, ParseError, SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.resolver import Resolver
+from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.schema import MappingSchema
+
+from local_aws.athena import types as t
+from local_aws.athena.catalog import Catalog, Table
+from local_aws.athena.errors import InvalidRequest, QueryFailed
+from local_aws.athena.typing import TYPED, TrinoAnnotator
+from local_aws.errors import NotSupported
+
+CATALOG = "awsdatacatalog"
+
+# The grammar around expressions. What is neither here nor in `TYPED` is refused.
+_STRUCTURE = frozenset(
+    {
+        exp.CTE,
+        exp.Column,
+        exp.DataType,
+        exp.DataTypeParam,
+        exp.Distinct,
+        exp.Except,
+        exp.From,
+        exp.Group,
+        exp.Having,
+        exp.Identifier,
+        exp.Intersect,
+        exp.Interval,
+        exp.Join,
+        exp.Limit,
+        exp.Offset,
+        exp.Order,
+        exp.Ordered,
+        exp.Select,
+        exp.Star,
+        exp.Table,
+        exp.TableAlias,
+        exp.Tuple,
+        exp.Union,
+        exp.Var,
+        exp.Where,
+        exp.WindowSpec,
+        exp.With,
+    }
+)
+_UNNAMED = "__unnamed"
+_STATEMENTS = re.compile(
+    "ALTER|ANALYZE|CREATE|DEALLOCATE|DELETE|DESC|DESCRIBE|DROP|EXECUTE|EXPLAIN|INSERT|MERGE|MSCK|"
+    "PREPARE|REPAIR|SELECT|SHOW|TABLE|UNLOAD|UPDATE|USE|VACUUM|VALUES|WITH",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """An analysed query.
+
+    Attributes:
+        tree: The query, names resolved, every expression typed.
+        columns: Names and types of the result's columns.
+        tables: The catalog's table for each mention of one in the tree, by `id` of the mention.
+    """
+
+    tree: exp.Query
+    columns: list[tuple[str, exp.DataType]]
+    tables: dict[int, Table]
+
+
+def parse_query(sql: str) -> exp.Query:
+    """The one query in `sql`.
+
+    Raises:
+        InvalidRequest: It is not exactly one statement, or not SQL.
+        NotSupported: It is no query, or uses something that DuckDB might answer differently from
+            Trino.
+    """
+    tree = _parse(sql)
+    if not isinstance(tree, exp.Query):
+        raise NotSupported(
+            f"the Athena statement {tree.key.upper()}", "It has SELECT, WITH, SHOW and DESCRIBE."
+        )
+    for node in tree.walk():
+        if type(node) not in TYPED and type(node) not in _STRUCTURE:
+            raise NotSupported(f"{_described(node)} in Athena queries")
+    return tree
+
+
+def _parse(sql: str) -> exp.Expr:
+    first = re.match(r"(?:\s|--.*\n|/\*(?s:.*?)\*/)*(\w+)", sql)
+    if first and not _STATEMENTS.fullmatch(first.group(1)):
+        line = sql.count("\n", 0, first.start(1)) + 1
+        column = first.start(1) - sql.rfind("\n", 0, first.start(1))
+        raise InvalidRequest(f"line {line}:{column}: mismatched input '{first.group(1)}'")
+    try:
+        statements = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
+    except SqlglotError as error:
+        raise InvalidRequest(_syntax_message(error)) from None
+    if not statements:
+        raise InvalidRequest("Query string is empty: write one statement")
+    if len(statements) > 1:
+        raise InvalidRequest(f"Only one sql statement is allowed. Got: {sql}")
+    return statements[0]
+
+
+def analyse(tree: exp.Query, catalog: Catalog, database: str) -> Query:
+    """Resolve the query's names against the catalog and find its types.
+
+    Raises:
+        QueryFailed: A name does not exist.
+        NotSupported: A table is of a kind that cannot be read here.
+    """
+    tables = _tables(tree, catalog, database)
+    schema = _schema(tables)
+    _mark_unnamed(tree)
+    original = tree.copy()
+    try:
+        tree = qualify(
+            tree, schema=schema, db=database or None, dialect="athena", expand_alias_refs=False
+        )
+        _qualify_having(tree, schema)
+    except OptimizeError as error:
+        raise _unresolved(original, error) from None
+    annotator = TrinoAnnotator(schema)
+    annotator.annotate(tree)
+    mentions = {id(node): tables[node.db, node.name] for node in base_tables(tree)}
+    return Query(tree, _result_columns(tree, annotator), mentions)
+
+
+def base_tables(tree: exp.Expr) -> Iterator[exp.Table]:
+    """Every mention of a catalog table, as opposed to one of a CTE."""
+    for scope in traverse_scope(tree):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table):
+                yield source
+
+
+def _tables(tree: exp.Query, catalog: Catalog, database: str) -> dict[tuple[str, str], Table]:
+    """The tables that the query mentions. Their names are folded to lower case in the tree."""
+    tables = {}
+    for node in base_tables(tree):
+        for part in node.parts:
+            part.set("this", part.name.lower())
+        if node.catalog and node.catalog != CATALOG:
+            raise QueryFailed("CATALOG_NOT_FOUND", f"Catalog '{node.catalog}' not found", node)
+        node.set("catalog", None)
+        key = (node.db or database.lower(), node.name)
+        tables[key] = _table(catalog, key, node)
+    return tables
+
+
+def _table(catalog: Catalog, key: tuple[str, str], node: exp.Table) -> Table:
+    database, name = key
+    if not database:
+        raise QueryFailed(
+            "MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set", node
+        )
+    try:
+        return catalog.table(database, name)
+    except KeyError:
+        if not catalog.has_database(database):
+            message = f"Schema '{database}' does not exist"
+            raise QueryFailed("SCHEMA_NOT_FOUND", message, node) from None
+        message = f"Table '{CATALOG}.{database}.{name}' does not exist"
+        raise QueryFailed("TABLE_NOT_FOUND", message, node) from None
+
+
+def _schema(tables: dict[tuple[str, str], Table]) -> MappingSchema:
+    schema = MappingSchema(dialect="athena")
+    for (database, name), table in tables.items():
+        schema.add_table(exp.table_(name, db=database), table.types())
+    return schema
+
+
+def _qualify_having(tree: exp.Query, schema: MappingSchema) -> None:
+    """Give HAVING's columns their tables: sqlglot does so only where it lets aliases in, too."""
+    for scope in traverse_scope(tree):
+        having = scope.expression.args.get("having")
+        for column in having.find_all(exp.Column) if having else ():
+            if column.table or column.find_ancestor(exp.Select) is not scope.expression:
+                continue
+            table = Resolver(scope, schema).get_table(column)
+            if table is None:
+                raise OptimizeError(f"Unknown column: {column.name}")
+            column.set("table", table)
+
+
+def _mark_unnamed(tree: exp.Query) -> None:
+    for number, select in enumerate(tree.selects):
+        if not isinstance(select, exp.Alias | exp.Column | exp.Star):
+            select.replace(exp.alias_(select.copy(), f"{_UNNAMED}{number}"))
+
+
+def _result_columns(tree: exp.Query, annotator: TrinoAnnotator) -> list[tuple[str, exp.DataType]]:
+    # A column without a name is called by its place, once stars are expanded.
+    names = [
+        f"_col{number}" if select.alias.startswith(_UNNAMED) else select.alias_or_name.lower()
+        for number, select in enumerate(tree.selects)
+    ]
+    if isinstance(tree, exp.SetOperation):
+        data_types = annotator.set_operation_types(tree)
+    else:
+        data_types = [t.of(select) for select in tree.selects]
+    return list(zip(names, data_types, strict=True))
+
+
+def _unresolved(tree: exp.Query, error: OptimizeError) -> QueryFailed:
+    message = str(error).splitlines()[0]
+    match = re.match(r"Column '(.+?)' could not be resolved|Unknown column: (.+)", message)
+    if match is None:
+        return QueryFailed("SYNTAX_ERROR", message)
+    name = (match.group(1) or match.group(2)).strip('"')
+    column = next((node for node in tree.find_all(exp.Column) if node.name.lower() == name), None)
+    shown = ".".join(part.name for part in column.parts) if column else name
+    return QueryFailed("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved", column)
+
+
+def _syntax_message(error: SqlglotError) -> str:
+    if not isinstance(error, ParseError) or not error.errors:
+        return f"line 1:1: mismatched input: {error}"
+    first = error.errors[0]
+    start = first["col"] - len(first["highlight"] or " ") + 1
+    found = first["highlight"] or "<EOF>"
+    return f"line {first['line']}:{start}: mismatched input '{found}'. {first['description']}"
+
+
+def _described(node: exp.Expr) -> str:
+    if isinstance(node, exp.Anonymous):
+        return f"the function {node.name.lower()}()"
+    kind = "the function" if isinstance(node, exp.Func) else "the syntax"
+    return f"{kind} {node.sql(dialect='athena')!r} ({type(node).__name__})"

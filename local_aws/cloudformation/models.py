@@ -1,0 +1,255 @@
+"""Moto's CloudFormation backend, whose stacks are deployed by `local_aws.cloudformation.engine`."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from moto.cloudformation import models as moto_cloudformation
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import AlreadyExistsException
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
+from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.utils import generate_stack_id
+
+from local_aws.cloudformation import responses
+from local_aws.cloudformation import template as templates
+from local_aws.cloudformation.deployed import SUPPORTED, resource_class
+from local_aws.cloudformation.engine import Deployment
+
+# A call answers when its stack is done, so that nobody has to poll, but never keeps a client longer
+# than this; clients give up after 60 seconds.
+PATIENCE_SECONDS = 30.0
+NO_CHANGES = (
+    "The submitted information didn't contain changes. "
+    "Submit different information to create a change set."
+)
+
+
+def install() -> None:
+    """Put the methods of this package in the place of moto's."""
+    if moto_cloudformation.ResourceMap is DeployedMap:
+        return
+    moto_cloudformation.ResourceMap = DeployedMap
+    parsing.resource_class_from_type = resource_class
+    Stack.parse_template = staticmethod(templates.parse)
+    Stack.outputs = property(lambda stack: vars(stack).get("resolved_outputs"))
+    ChangeSet._parse_template = _parse_change_set
+    for method in (create_stack, update_stack, delete_stack, create_change_set, execute_change_set):
+        name = method.__name__
+        setattr(CloudFormationBackend, f"moto_{name}", getattr(CloudFormationBackend, name))
+        setattr(CloudFormationBackend, name, method)
+    responses.install()
+
+
+class DeployedMap(ResourceMap):  # type: ignore[misc]
+    """The values that templates refer to. Moto's own makes a resource when somebody looks at it."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._parsed_resources:
+            return self._parsed_resources[key]
+        if key in self._resource_json_map:
+            return None  # its condition is false
+        raise KeyError(key)
+
+    def deployed(self, logical_id: str, resource: Any) -> None:
+        """Let templates refer to a resource that was made."""
+        self._parsed_resources[logical_id] = resource
+
+
+def create_stack(
+    backend: Any, name: str, template: str, parameters: dict[str, str], **options: Any
+) -> Stack:
+    """Make a stack.
+
+    Raises:
+        AlreadyExistsException: There is one of that name.
+        moto.cloudformation.exceptions.ValidationError: Template or parameters are refused.
+    """
+    _check_new(backend, name)
+    _check(template, parameters)
+    stack = Stack(
+        stack_id=generate_stack_id(name, backend.region_name, backend.account_id),
+        name=name,
+        template=template,
+        parameters=parameters,
+        account_id=backend.account_id,
+        region_name=backend.region_name,
+        notification_arns=options.get("notification_arns"),
+        tags=options.get("tags"),
+        role_arn=options.get("role_arn"),
+        enable_termination_protection=options.get("enable_termination_protection"),
+    )
+    backend.stacks[stack.stack_id] = stack
+    _start(stack, _deployment(stack).create)
+    return stack
+
+
+def update_stack(
+    backend: Any,
+    name: str,
+    template: str,
+    role_arn: str | None,
+    parameters: list[dict[str, Any]],
+    tags: dict[str, str] | None,
+) -> Stack:
+    """Change a stack to another template, other parameters, or both.
+
+    Raises:
+        moto.cloudformation.exceptions.ValidationError: There is nothing to change, the stack
+            cannot be updated now, or template or parameters are refused.
+    """
+    stack = backend.get_stack(name)
+    given = _resolved(stack, parameters)
+    _check(template, given)
+    if _is_as(stack, template, given):
+        raise templates.invalid("No updates are to be performed.")
+    _update(stack, template, given)
+    return stack
+
+
+def delete_stack(backend: Any, name_or_stack_id: str) -> None:
+    """Delete a stack; one that does not exist is deleted already.
+
+    Raises:
+        moto.cloudformation.exceptions.ValidationError: It is protected, or under way.
+    """
+    found = [s for s in backend.stacks.values() if name_or_stack_id in (s.name, s.stack_id)]
+    for stack in found:
+        if stack.enable_termination_protection:
+            raise templates.invalid(
+                f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
+        _check_settled(stack, "deleted")
+
+        def delete(stack: Stack = stack) -> None:
+            if _deployment(stack).delete():
+                backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
+
+        _start(stack, delete)
+
+
+def create_change_set(backend: Any, *args: Any, **options: Any) -> tuple[str, str]:
+    """Record a change set of a stack that exists, or of one to be made.
+
+    Raises:
+        moto.cloudformation.exceptions.ValidationError: Template or parameters are refused.
+    """
+    template = options["template"]
+    # Moto hands previous values on as numbers.
+    given = {name: str(value) for name, value in options["parameters"].items()}
+    _check(template, given)
+    if options["change_set_type"] == "CREATE":
+        _check_new(backend, options["stack_name"])
+    made: tuple[str, str] = backend.moto_create_change_set(
+        *args, **{**options, "parameters": given}
+    )
+    change_set = backend.change_sets[made[0]]
+    if options["change_set_type"] == "UPDATE" and _is_as(change_set.stack, template, given):
+        change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+        change_set.status_reason = NO_CHANGES
+    return made
+
+
+def execute_change_set(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
+    """Carry out a change set.
+
+    Raises:
+        moto.cloudformation.exceptions.ValidationError: There is none of that name.
+    """
+    change_set = backend.describe_change_set(change_set_name)
+    stack = backend.stacks[change_set.stack_id]
+    change_set.execution_status = "EXECUTE_COMPLETE"
+    if change_set.change_set_type == "CREATE":
+        _assign(stack, change_set.template, change_set.parameters)
+        _start(stack, _deployment(stack).create)
+    else:
+        _update(stack, change_set.template, change_set.parameters)
+
+
+def _check_new(backend: Any, name: str) -> None:
+    if any(stack.name == name for stack in backend.stacks.values()):
+        raise AlreadyExistsException(f"Stack [{name}] already exists")
+
+
+def _check(template: str, parameters: dict[str, str]) -> None:
+    parsed = templates.parse(template)
+    templates.check(parsed, SUPPORTED)
+    templates.check_parameters(parsed, parameters)
+
+
+def _check_settled(stack: Stack, verb: str) -> None:
+    if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+        raise templates.invalid(
+            f"Stack:{stack.stack_id} is in {stack.status} state and can not be {verb}."
+        )
+
+
+def _resolved(stack: Stack, parameters: list[dict[str, Any]]) -> dict[str, str]:
+    given = {}
+    for parameter in parameters:
+        key = parameter["ParameterKey"]
+        if not parameter.get("UsePreviousValue"):
+            given[key] = parameter["ParameterValue"]
+        elif key in stack.parameters:
+            given[key] = stack.parameters[key]
+    return given
+
+
+def _is_as(stack: Stack, template: str, parameters: dict[str, str]) -> bool:
+    """Whether a stack has that template and those parameters already."""
+    wanted = templates.parse(template)
+    old, new = stack.template_dict, templates.effective(wanted, parameters)
+    return templates.same(old, wanted) and templates.effective(old, stack.parameters) == new
+
+
+def _update(stack: Stack, template: str, parameters: dict[str, str]) -> None:
+    _check_settled(stack, "updated")
+    if not stack.status.endswith("_COMPLETE") or stack.status == "ROLLBACK_COMPLETE":
+        raise templates.invalid(
+            f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+        )
+    deployment = _deployment(stack)
+    previous = {
+        key: getattr(stack, key)
+        for key in ("template", "template_dict", "parameters", "description", "resource_map")
+    }
+    deployment.set_status("UPDATE_IN_PROGRESS", "User Initiated")
+    _assign(stack, template, parameters)
+    for logical_id, deployed in deployment.resources.items():
+        stack.resource_map.deployed(logical_id, deployed.resource)
+    _start(stack, lambda: deployment.update(previous))
+
+
+def _assign(stack: Stack, template: str, parameters: dict[str, str]) -> None:
+    stack.template, stack.parameters = template, parameters
+    stack._parse_template()
+    stack.description = stack.template_dict.get("Description")
+    stack.resource_map = stack._create_resource_map()
+
+
+def _deployment(stack: Stack) -> Deployment:
+    deployment: Deployment = vars(stack).setdefault("deployment", Deployment(stack))
+    return deployment
+
+
+def _start(stack: Stack, work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=_finished, args=(stack, work), name=stack.name, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+
+
+def _finished(stack: Stack, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:
+        # Whatever was overlooked must not leave a stack in progress for ever.
+        traceback.print_exc()
+        status = stack.status.replace("_IN_PROGRESS", "_FAILED")
+        _deployment(stack).set_status(status, f"{type(error).__name__}: {error}")
+
+
+def _parse_change_set(change_set: ChangeSet) -> None:
+    change_set.template_dict = templates.parse(change_set.template)

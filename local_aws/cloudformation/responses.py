@@ -1,0 +1,108 @@
+"""Moto's CloudFormation API where it would not tell the truth: limits, options, resource states."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from moto.cloudformation.models import Event, Stack
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult
+
+from local_aws.cloudformation import template as templates
+
+BODY_ACTIONS = ("create_stack", "update_stack", "create_change_set")
+UNSUPPORTED_OPTIONS = ("DisableRollback", "OnFailure", "ResourceTypes", "StackPolicyBody")
+
+
+def install() -> None:
+    """Put the methods of this module in the place of moto's."""
+    for name in BODY_ACTIONS:
+        setattr(CloudFormationResponse, name, _checked(getattr(CloudFormationResponse, name)))
+    # Moto compares them its own way; the backend does it for all kinds of updates.
+    CloudFormationResponse._validate_different_update = lambda *_: None
+    for method in (
+        describe_stack_resource,
+        describe_stack_resources,
+        list_stack_resources,
+        validate_template,
+    ):
+        setattr(CloudFormationResponse, method.__name__, method)
+
+
+def _checked(original: Any) -> Any:
+    @functools.wraps(original)
+    def method(response: Any) -> Any:
+        templates.check_size(response._get_param("TemplateBody") or "")
+        for option in UNSUPPORTED_OPTIONS:
+            if response._get_param(option):
+                raise templates.unsupported(f"the option {option}")
+        return original(response)
+
+    return method
+
+
+def describe_stack_resource(response: Any) -> ActionResult:
+    """DescribeStackResource."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    name = response._get_param("LogicalResourceId")
+    if name not in (latest := latest_events(stack)):
+        raise templates.invalid(f"Resource {name} does not exist for stack {stack.name}")
+    return ActionResult({"StackResourceDetail": _described(stack, latest[name])})
+
+
+def describe_stack_resources(response: Any) -> ActionResult:
+    """DescribeStackResources."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    name = response._get_param("LogicalResourceId")
+    found = [e for key, e in latest_events(stack).items() if name in (None, key)]
+    return ActionResult({"StackResources": [_described(stack, event) for event in found]})
+
+
+def list_stack_resources(response: Any) -> ActionResult:
+    """ListStackResources."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    found = latest_events(stack).values()
+    return ActionResult({"StackResourceSummaries": [_described(stack, event) for event in found]})
+
+
+def validate_template(response: Any) -> ActionResult:
+    """ValidateTemplate: the form only, as on AWS."""
+    body = response._get_param("TemplateBody") or ""
+    if url := response._get_param("TemplateURL"):
+        body = response._get_stack_from_s3_url(url)
+    else:
+        templates.check_size(body)
+    template = templates.parse(body)
+    templates.creation_order(template)
+    parameters = [
+        {
+            "ParameterKey": name,
+            "DefaultValue": templates.effective(template, {})[name] if "Default" in rules else None,
+            "NoEcho": bool(rules.get("NoEcho")),
+            "Description": rules.get("Description"),
+        }
+        for name, rules in template.get("Parameters", {}).items()
+    ]
+    described = {"Description": template.get("Description"), "Parameters": parameters}
+    return ActionResult({**described, "Capabilities": [], "DeclaredTransforms": []})
+
+
+def latest_events(stack: Stack) -> dict[str, Event]:
+    """The last event of every resource of a stack: what state it is in, and since when."""
+    own = stack.stack_id
+    return {e.logical_resource_id: e for e in stack.events if e.physical_resource_id != own}
+
+
+def _described(stack: Stack, event: Event) -> dict[str, Any]:
+    return {
+        "StackId": stack.stack_id,
+        "StackName": stack.name,
+        "LogicalResourceId": event.logical_resource_id,
+        "PhysicalResourceId": event.physical_resource_id,
+        "ResourceType": event.resource_type,
+        "ResourceStatus": event.resource_status,
+        "ResourceStatusReason": event.resource_status_reason,
+        "Timestamp": event.timestamp,
+        "LastUpdatedTimestamp": event.timestamp,
+    }

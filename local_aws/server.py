@@ -1,0 +1,194 @@
+"""The embedded AWS as an HTTP server: moto's applications behind one loopback port.
+
+It answers for the services in `SERVICES` and refuses every other one by name, also those that moto
+could imitate, because nobody has checked that what they answer is true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import threading
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from moto.core.base_backend import BackendDict
+from moto.core.exceptions import JsonRESTError
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Response
+
+from local_aws import processes, settings
+from local_aws.cloudformation import callbacks
+from local_aws.datadir import DataDir
+from local_aws.errors import NotSupported
+from local_aws.httpd import Server
+
+EXTENSIONS = ("s3", "awslambda", "cloudformation", "glue", "athena")
+# By the names that moto has for them.
+SERVICES = frozenset(
+    [
+        "athena",
+        "awslambda",
+        "cloudformation",
+        "cloudwatch",
+        "events",
+        "glue",
+        "iam",
+        "logs",
+        "s3",
+        "sns",
+        "sqs",
+        "sts",
+    ]
+)
+# Moto's records are plain dicts. These services never run anything that calls back while they
+# answer, so one request at a time is safe; the others guard themselves.
+ONE_AT_A_TIME = frozenset(["cloudwatch", "events", "glue", "iam", "logs", "sns", "sts"])
+XML_SERVICES = frozenset(["cloudformation", "cloudwatch", "iam", "s3", "sns", "sts"])
+
+ROLE_NAME = "LabRole"
+TRUSTED = ("athena", "cloudformation", "events", "glue", "lambda")
+
+_one_at_a_time = threading.Lock()  # moto's records and the settings belong to the process
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A running embedded AWS.
+
+    Attributes:
+        endpoint_url: What clients take as AWS_ENDPOINT_URL.
+    """
+
+    endpoint_url: str
+    _server: Server
+    _data_dir: DataDir
+
+    def stop(self) -> None:
+        """Stop serving, kill every child process, free the port and forget all records."""
+        self._server.shutdown()
+        processes.kill_all()
+        self._server.hang_up()
+        self._server.server_close()
+        BackendDict.reset()
+        self._data_dir.release()
+        _one_at_a_time.release()
+
+
+def start(data_dir: Path, port: int = 0) -> RunningServer:
+    """Start an embedded AWS in threads of this process, which can hold one at a time.
+
+    Args:
+        data_dir: Where it keeps its state; see `local_aws.datadir` for what happens to old state.
+        port: The loopback port; 0 takes a free one.
+
+    Raises:
+        local_aws.httpd.PortInUse: The port is taken.
+        local_aws.datadir.DataDirError: The directory cannot be used.
+        RuntimeError: This process holds one already.
+    """
+    if not _one_at_a_time.acquire(blocking=False):
+        raise RuntimeError("An embedded AWS already runs in this process; stop it first.")
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(_one_at_a_time.release)
+        directory = DataDir(data_dir)
+        on_failure.callback(directory.release)
+        server = Server(port, Dispatcher())
+        on_failure.callback(server.server_close)
+        settings.configure(settings.Settings(data_dir=directory.path, port=server.port))
+        install_extensions()
+        _create_lab_role()
+        on_failure.pop_all()
+    threading.Thread(target=server.serve_forever, name="local-aws", daemon=True).start()
+    endpoint_url = settings.current().endpoint_url
+    directory.publish(endpoint_url)
+    return RunningServer(endpoint_url, server, directory)
+
+
+def install_extensions() -> None:
+    """Make moto's backends execute: every sub-package of `EXTENSIONS` extends its own service."""
+    for name in EXTENSIONS:
+        importlib.import_module(f"local_aws.{name}").install()
+
+
+def _create_lab_role() -> None:
+    principals = {"Service": [f"{service}.amazonaws.com" for service in TRUSTED]}
+    statement = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}
+    iam_backends[settings.ACCOUNT_ID]["aws"].create_role(
+        role_name=ROLE_NAME,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        path="/",
+        permissions_boundary=None,
+        description="The role that a Learner Lab account starts with.",
+        tags=[],
+        max_session_duration="3600",
+    )
+
+
+class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+    """Moto's dispatcher: refuses unknown services, and answers errors in the caller's format."""
+
+    def __init__(self) -> None:
+        super().__init__(_create_app)
+        self._locks = {service: threading.Lock() for service in ONE_AT_A_TIME}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(callbacks.PATH):
+            return callbacks.receive(environ, start_response)
+        service, answer = self._answered(environ)
+        if answer.status_code >= 400 and _speaks_xml(service, environ):
+            answer = _as_xml(service, answer)
+        body: Iterable[bytes] = answer(environ, start_response)
+        return body
+
+    def _answered(self, environ: dict[str, Any]) -> tuple[str, Response]:
+        service = ""
+        try:
+            app = self.get_application(environ)
+            service = app.service
+            with self._locks.get(service, contextlib.nullcontext()):
+                return service, Response.from_app(app, environ, buffered=True)
+        except NotSupported as refusal:
+            return service, refusal.get_response(environ)
+        except NotImplementedError as gap:
+            return service, NotSupported(f"this call to {service}: {gap}").get_response(environ)
+        except Exception as error:
+            traceback.print_exc()
+            crash = JsonRESTError("InternalFailure", f"{type(error).__name__}: {error}")
+            crash.code = 500
+            return service, crash.get_response(environ)
+
+
+def _create_app(service: Any) -> Any:
+    if service not in SERVICES:
+        raise NotSupported(f"the service {service!r}", f"It has: {', '.join(sorted(SERVICES))}.")
+    return create_backend_app(service)
+
+
+def _speaks_xml(service: str, environ: dict[str, Any]) -> bool:
+    form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    scope = environ.get("HTTP_AUTHORIZATION", "")
+    refused = any(f"/{name}/aws4_request" in scope for name in ("cloudfront", "route53"))
+    return service in XML_SERVICES or form or refused
+
+
+def _as_xml(service: str, answer: Response) -> Response:
+    """Our errors are JSON, and moto's refusals by bucket policy are empty."""
+    if answer.is_json:
+        error = answer.get_json()
+        code, message = error["__type"], error["message"]
+    elif service == "s3" and answer.status_code == 403 and not answer.get_data():
+        code, message = "AccessDenied", "Access Denied"
+    else:
+        return answer
+    body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    if service != "s3":
+        # EC2's clients look for Errors, those of all other services for Error.
+        body = f"<ErrorResponse>{body}<Errors>{body}</Errors></ErrorResponse>"
+    return Response(body, status=answer.status_code, mimetype="text/xml")

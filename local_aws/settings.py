@@ -1,0 +1,56 @@
+"""Where this embedded AWS keeps its state and where it listens.
+
+One process serves one account. Moto builds its backends lazily, out of our hands, so the settings
+of the process live here instead of being passed down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ACCOUNT_ID = "123456789012"
+DEFAULT_REGION = "us-west-2"
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one embedded AWS.
+
+    Attributes:
+        data_dir: The one directory that holds all of its state.
+        port: The loopback port it listens on.
+    """
+
+    data_dir: Path
+    port: int
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def s3_dir(self) -> Path:
+        """Root of the object store: the object ``s3://<bucket>/<key>`` is ``<s3_dir>/<bucket>/<key>``."""
+        return self.data_dir / "s3"
+
+
+_current: Settings | None = None
+
+
+def configure(settings: Settings) -> None:
+    """Set the settings of this process. Called once, before the first request is served."""
+    global _current
+    _current = settings
+
+
+def current() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        RuntimeError: The process never called `configure`.
+    """
+    if _current is None:
+        raise RuntimeError("local_aws.settings.configure() was not called in this process")
+    return _current

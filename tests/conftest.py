@@ -1,0 +1,130 @@
+"""The ladder of fixtures: embedded AWS -> clients -> Spark session -> deployed stack -> lab."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from lab import Lab
+from pyspark.sql import SparkSession
+
+from glue_jobs import capstone_etl as etl
+from local_aws.glue.spark import spark_conf
+from local_aws.java import java_home
+from tools import local
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def clean_environ() -> Iterator[None]:
+    """No test sees another's environment, nor the AWS account that a shell may point to."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("embedded") / "aws"
+
+
+@pytest.fixture(scope="session")
+def endpoint(data_dir: Path) -> Iterator[str]:
+    """The URL of an embedded AWS that the whole session shares."""
+    with local.embedded_aws(data_dir) as aws:
+        yield aws.wait_until_ready()
+
+
+@pytest.fixture
+def aws_env(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Point every AWS client of this test, and of its children, at the embedded AWS."""
+    variables = local.environment(endpoint)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture(scope="session")
+def client(endpoint: str) -> Callable[[str], Any]:
+    """boto3 clients of the embedded AWS, by service name."""
+
+    def make(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name="us-west-2",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
+    """One warm session on the embedded AWS's store; labs mount their buckets into it."""
+    os.environ["JAVA_HOME"] = str(java_home())
+    builder = SparkSession.builder
+    for name, value in spark_conf(data_dir / "s3", []).items():
+        builder = builder.config(name, value)
+    session = builder.config("spark.master", "local[2]").getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    etl.configure(session)
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def deploy(client: Callable[[str], Any]) -> Callable[[str], dict[str, str]]:
+    """Deploy the template for a student id; returns the stack's outputs."""
+    body = (ROOT / "capstone-starter.cfn.yaml").read_text(encoding="utf-8")
+    few = {"MinEventsPerBatch": "200", "MaxEventsPerBatch": "300", "ScheduleState": "DISABLED"}
+
+    def create(student_id: str) -> dict[str, str]:
+        cloudformation = client("cloudformation")
+        name = f"capstone-{student_id}"
+        parameters = [
+            {"ParameterKey": key, "ParameterValue": value}
+            for key, value in {"StudentId": student_id, **few}.items()
+        ]
+        cloudformation.create_stack(StackName=name, TemplateBody=body, Parameters=parameters)
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1}
+        )
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def student_ids() -> Iterator[str]:
+    return (f"lab-{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def lab(
+    spark: SparkSession,
+    endpoint: str,
+    data_dir: Path,
+    deploy: Callable[[str], dict[str, str]],
+    student_ids: Iterator[str],
+) -> Lab:
+    """A freshly deployed, empty lake that the warm session can read and write."""
+    outputs = deploy(next(student_ids))
+    s3_dir = data_dir / "s3"
+    mounted = spark_conf(s3_dir, [outputs["SourceBucketName"], outputs["AnalyticsOutputBucket"]])
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    for name, value in mounted.items():
+        if "mounttable" in name:
+            hadoop.set(name.removeprefix("spark.hadoop."), value)
+    return Lab(spark, endpoint, s3_dir, outputs)

@@ -1,0 +1,184 @@
+"""A lake of one's own on the embedded AWS, driven by the job's own functions in a warm Spark session."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import oracle
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import generate_sample_data
+from glue_jobs import capstone_etl as etl
+from tools.local import environment
+
+NOON = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
+
+
+def event(when: datetime = NOON, **fields: Any) -> str:
+    """A valid page view as a raw line, with the given fields changed; None stays null."""
+    base: dict[str, Any] = dict.fromkeys(etl.RAW_FIELDS)
+    base.update(
+        timestamp=when.isoformat(),
+        user_id="u1",
+        session_id="s1",
+        event_type="page_view",
+        product_id="p1",
+        category="books",
+    )
+    return json.dumps(base | fields)
+
+
+def purchase(when: datetime = NOON, **fields: Any) -> str:
+    return event(when, **({"event_type": "purchase", "quantity": 1, "price": 9.99} | fields))
+
+
+@dataclass
+class Lab:
+    """One deployed stack and what was put into it.
+
+    Attributes:
+        files: Raw lines by object key: what the oracle is asked about.
+        pending: Keys that no run has been given yet.
+    """
+
+    spark: SparkSession
+    endpoint: str
+    s3_dir: Path
+    outputs: dict[str, str]
+    files: dict[str, list[str]] = field(default_factory=dict)
+    pending: list[str] = field(default_factory=list)
+    runs: int = 0
+
+    def client(self, service: str) -> Any:
+        known = environment(self.endpoint)
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=known["AWS_REGION"],
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    def put(self, lines: Iterable[str], when: datetime = NOON, key: str = "") -> str:
+        """Put a file of raw lines; returns its key, the Hive key of `when` unless one is given."""
+        key = key or generate_sample_data.load_generator().object_key(when)
+        body = gzip.compress("\n".join(self.files.setdefault(key, list(lines))).encode())
+        self.client("s3").put_object(Bucket=self.outputs["SourceBucketName"], Key=key, Body=body)
+        self.pending.append(key)
+        return key
+
+    def frame(self, keys: Iterable[str]) -> DataFrame:
+        """What the bookmarked reader returns for these files."""
+        bucket = self.outputs["SourceBucketName"]
+        paths = [f"s3://{bucket}/{key}" for key in keys]
+        if not paths:
+            return self.spark.createDataFrame([], "struct<>")
+        text = self.spark.read.text(paths)
+        return text.select(F.col("value").alias("col0"), F.input_file_name().alias("source_file"))
+
+    def lake(self, run_id: str = "", **options: Any) -> etl.Lake:
+        self.runs += 1
+        found = etl.Options(
+            source_path=f"s3://{self.outputs['SourceBucketName']}/events/",
+            bronze_database=self.outputs["BronzeDatabase"],
+            silver_database=self.outputs["SilverDatabase"],
+            gold_database=self.outputs["GoldDatabase"],
+            aws_region="us-west-2",
+            **options,
+        )
+        run_id = run_id or f"{etl.run_stamp(datetime.now(UTC))}-{self.runs:08x}"
+        return etl.Lake(run_id, found, self.client("glue"), self.client("s3"))
+
+    def run(self, keys: Iterable[str] | None = None, lake: etl.Lake | None = None) -> etl.Ledger:
+        """One run over the given files, or over those that no run had yet."""
+        lake = lake or self.lake()
+        keys = list(self.pending if keys is None else keys)
+        self.pending = [key for key in self.pending if key not in keys]
+        ledger = etl.Ledger(lake.run_id, f"jr_{self.runs}", datetime.now(UTC))
+        return etl.Run(self.spark, lake, ledger).process(self.frame(keys))
+
+    def partitions(self, name: str) -> dict[tuple[str, ...], str]:
+        """Where each published partition of `<layer>.<table>` points to."""
+        layer, _, table = name.partition(".")
+        pages = (
+            self.client("glue")
+            .get_paginator("get_partitions")
+            .paginate(DatabaseName=self.outputs[f"{layer.capitalize()}Database"], TableName=table)
+        )
+        entries = [entry for page in pages for entry in page["Partitions"]]
+        return {tuple(e["Values"]): e["StorageDescriptor"]["Location"] for e in entries}
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The published rows of `<layer>.<table>`, partition values (as text) included."""
+        layer, _, table = name.partition(".")
+        database = self.outputs[f"{layer.capitalize()}Database"]
+        definition = self.client("glue").get_table(DatabaseName=database, Name=table)["Table"]
+        keys = [key["Name"] for key in definition["PartitionKeys"]]
+        return [
+            row | dict(zip(keys, values, strict=True))
+            for values, location in self.partitions(name).items()
+            for file in sorted((self.s3_dir / location.removeprefix("s3://")).glob("*.parquet"))
+            for row in pq.read_table(file, partitioning=None).to_pylist()
+        ]
+
+    def published(self) -> oracle.Tables:
+        """All published tables, in the oracle's form."""
+        silver = [
+            (r["event_timestamp"], *(r[name] for name in etl.RAW_FIELDS[1:]))
+            for r in self.rows(etl.SILVER)
+        ]
+        assert len(silver) == len(set(silver)), "silver holds an event twice"
+        quarantine = self.rows(etl.QUARANTINE)
+        return oracle.Tables(
+            bronze=len(self.rows(etl.BRONZE)),
+            silver=set(silver),
+            quarantine=Counter(
+                (key_of(r["source"]), ",".join(sorted(r["reasons"]))) for r in quarantine
+            ),
+            reasons=Counter(reason for r in quarantine for reason in r["reasons"]),
+            funnel=keyed(self.rows(etl.FUNNEL), "product_id", "category"),
+            hourly={
+                (day(r), r["event_hour"]): (r["total_revenue"], r["transaction_count"])
+                for r in self.rows(etl.HOURLY_REVENUE)
+            },
+            top=sorted(
+                (r["rank"], r["product_id"], r["category"], r["view_count"])
+                for r in self.rows(etl.TOP_PRODUCTS)
+            ),
+            category=keyed(self.rows(etl.CATEGORY), "category"),
+            activity={
+                day(r): (r["unique_users"], r["unique_sessions"], r["total_events"])
+                for r in self.rows(etl.ACTIVITY)
+            },
+        )
+
+    def expected(self) -> oracle.Tables:
+        """What the oracle says of every file that was put."""
+        return oracle.expected(self.files.items())
+
+
+def key_of(source: str) -> str:
+    return source if "/" in source else generate_sample_data.hive_key(source)
+
+
+def day(row: dict[str, Any]) -> date:
+    return date.fromisoformat(row["event_date"])
+
+
+def keyed(rows: list[dict[str, Any]], *grain: str) -> dict[Any, dict[str, Any]]:
+    """Rows by date and grain; fails when the grain does not hold."""
+    found = {(day(r), *(r.pop(name) for name in grain)): r for r in rows}
+    assert len(found) == len(rows), f"more than one row per date and {grain}"
+    for row in found.values():
+        del row["event_date"]
+    return found

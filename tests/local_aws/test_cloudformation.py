@@ -1,0 +1,516 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import server, settings
+
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "capstone-starter.cfn.yaml"
+Client = Callable[[str], Any]
+
+ANSWERING = """
+    import cfnresponse
+    def handler(event, context):
+        kind, props = event["RequestType"], event["ResourceProperties"]
+        old = event.get("OldResourceProperties", {})
+        print("asked", kind, props["Value"], event.get("PhysicalResourceId"), old.get("Value"))
+        status = cfnresponse.FAILED if kind == props.get("FailOn") else cfnresponse.SUCCESS
+        data = {"Doubled": props["Value"] * 2}
+        name = props.get("Name", "fixed")
+        cfnresponse.send(event, context, status, data, name, reason="because I say so")
+"""
+
+
+@pytest.fixture
+def stacks(client: Client) -> Any:
+    return client("cloudformation")
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def bucket(name: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, **properties}}
+
+
+def template(**resources: Any) -> str:
+    return json.dumps({"Resources": resources})
+
+
+def with_function(code: str, **properties: Any) -> str:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Role": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/LabRole"},
+            "Timeout": "20",
+            "Code": {"ZipFile": textwrap.dedent(code)},
+        },
+    }
+    token = {"Fn::GetAtt": ["Fn", "Arn"]}
+    custom = {"Type": "Custom::Thing", "Properties": {"ServiceToken": token, **properties}}
+    outputs = {
+        "Function": {"Value": {"Ref": "Fn"}},
+        "Id": {"Value": {"Ref": "Thing"}},
+        "Doubled": {"Value": {"Fn::GetAtt": ["Thing", "Doubled"]}},
+    }
+    return json.dumps({"Resources": {"Fn": function, "Thing": custom}, "Outputs": outputs})
+
+
+def create(stacks: Any, name: str, body: str, **parameters: str) -> str:
+    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    stack = stacks.create_stack(StackName=name, TemplateBody=body, Parameters=given)
+    return str(stack["StackId"])
+
+
+def update(stacks: Any, name: str, body: str, **parameters: str) -> None:
+    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    stacks.update_stack(StackName=name, TemplateBody=body, Parameters=given)
+
+
+def status_of(stacks: Any, name: str) -> str:
+    return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def outputs_of(stacks: Any, name: str) -> dict[str, str]:
+    outputs = stacks.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+
+def events_of(stacks: Any, name: str) -> list[tuple[str, str, str]]:
+    """Logical id, status and reason, oldest first."""
+    events = stacks.describe_stack_events(StackName=name)["StackEvents"]
+    return [
+        (e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
+        for e in reversed(events)
+    ]
+
+
+def steps_of(stacks: Any, name: str, status: str) -> list[str]:
+    return [logical_id for logical_id, seen, _ in events_of(stacks, name) if seen == status]
+
+
+def reason_of(stacks: Any, name: str, logical_id: str, status: str) -> str:
+    events = events_of(stacks, name)
+    return next(why for seen, at, why in events if (seen, at) == (logical_id, status))
+
+
+def asked(client: Client, function: str) -> list[str]:
+    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+    return [e["message"] for e in events if e["message"].startswith("asked")]
+
+
+def test_the_starter_template_makes_everything_and_deletes_everything(
+    client: Client, stacks: Any, name: str
+) -> None:
+    student = name[:10]
+    stack_id = create(
+        stacks,
+        name,
+        STARTER.read_text(),
+        StudentId=student,
+        MinEventsPerBatch="100",
+        MaxEventsPerBatch="100",
+    )
+    assert status_of(stacks, name) == "CREATE_COMPLETE", events_of(stacks, name)
+    outputs = outputs_of(stacks, name)
+    s3, glue = client("s3"), client("glue")
+    for owner in ("SourceBucketName", "AnalyticsOutputBucket"):
+        check_bucket(s3, outputs[owner])
+    check_function(client, outputs["LambdaFunctionName"], outputs["SourceBucketName"])
+    databases = [outputs[f"{layer}Database"] for layer in ("Bronze", "Silver", "Gold")]
+    tables = [len(glue.get_tables(DatabaseName=each)["TableList"]) for each in databases]
+    assert databases == [f"{layer}_{student}" for layer in ("bronze", "silver", "gold")]
+    assert tables == [1, 4, 6]
+    group = client("athena").get_work_group(WorkGroup=outputs["AthenaWorkgroup"])["WorkGroup"]
+    assert group["Configuration"]["EnforceWorkGroupConfiguration"] is True
+    listed = stacks.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    assert {resource["ResourceStatus"] for resource in listed} == {"CREATE_COMPLETE"}
+    written = client("lambda").invoke(FunctionName=outputs["LambdaFunctionName"])
+    assert "FunctionError" not in written
+    (settings.current().s3_dir / outputs["AnalyticsOutputBucket"] / "part").write_bytes(b"x")
+
+    stacks.delete_stack(StackName=name)
+
+    assert status_of(stacks, stack_id) == "DELETE_COMPLETE", events_of(stacks, stack_id)
+    left = [
+        *(each["Name"] for each in s3.list_buckets()["Buckets"]),
+        *(each["Name"] for each in glue.get_databases()["DatabaseList"]),
+        *(each["FunctionName"] for each in client("lambda").list_functions()["Functions"]),
+        *(each["logGroupName"] for each in client("logs").describe_log_groups()["logGroups"]),
+        *(each["Name"] for each in client("events").list_rules()["Rules"]),
+        *(each["Name"] for each in client("athena").list_work_groups()["WorkGroups"]),
+    ]
+    assert not [each for each in left if student in each]
+
+
+def check_bucket(s3: Any, bucket: str) -> None:
+    name = {"Bucket": bucket}
+    encryption = s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encryption[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert s3.get_bucket_versioning(**name)["Status"] == "Enabled"
+    assert all(s3.get_public_access_block(**name)["PublicAccessBlockConfiguration"].values())
+    ownership = s3.get_bucket_ownership_controls(**name)["OwnershipControls"]["Rules"]
+    assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert "aws:SecureTransport" in s3.get_bucket_policy(**name)["Policy"]
+    rules = s3.get_bucket_lifecycle_configuration(**name)["Rules"]
+    assert {"NoncurrentDays": 7} in [rule.get("NoncurrentVersionExpiration") for rule in rules]
+
+
+def check_function(client: Client, name: str, source: str) -> None:
+    configuration = client("lambda").get_function_configuration(FunctionName=name)
+    variables = {"BUCKET": source, "MIN_EVENTS": "100", "MAX_EVENTS": "100"}
+    assert configuration["Environment"]["Variables"] == variables
+    assert (configuration["Runtime"], configuration["Timeout"]) == ("python3.13", 240)
+    [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")[
+        "logGroups"
+    ]
+    assert group["retentionInDays"] == 14
+    [rule] = client("events").list_rule_names_by_target(TargetArn=configuration["FunctionArn"])[
+        "RuleNames"
+    ]
+    described = client("events").describe_rule(Name=rule)
+    assert (described["State"], described["ScheduleExpression"]) == ("ENABLED", "rate(5 minutes)")
+    policy = client("lambda").get_policy(FunctionName=name)["Policy"]
+    assert described["Arn"] in policy
+
+
+def test_the_aws_cli_creates_waits_for_and_deletes_a_stack(
+    embedded_aws: server.RunningServer, stacks: Any, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "t.json").write_text(template(Bucket=bucket(f"cli-{name}")))
+    env = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": embedded_aws.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+    def aws(*arguments: str) -> int:
+        command = [sys.executable, "-m", "awscli", "cloudformation", *arguments]
+        options = ["--stack-name", name, "--region", "us-west-2"]
+        return subprocess.run([*command, *options], env=env, timeout=50, check=False).returncode
+
+    assert aws("create-stack", "--template-body", f"file://{tmp_path}/t.json") == 0
+    assert aws("wait", "stack-create-complete") == 0
+    assert aws("delete-stack") == 0
+    assert aws("wait", "stack-delete-complete") == 0
+
+
+def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(
+    client: Client, stacks: Any, name: str
+) -> None:
+    stack_id = create(stacks, name, with_function(ANSWERING, Value=21, Name="first"))
+    outputs = outputs_of(stacks, name)
+    assert (outputs["Id"], outputs["Doubled"]) == ("first", "2121")
+
+    update(stacks, name, with_function(ANSWERING, Value=5, Name="second"))
+    assert outputs_of(stacks, name)["Id"] == "second"
+    function = outputs["Function"]
+    assert asked(client, function) == [
+        "asked Create 21 None None",
+        "asked Update 5 first 21",
+        "asked Delete 5 first None",
+    ]
+    stacks.delete_stack(StackName=name)
+
+    assert asked(client, function)[3] == "asked Delete 5 second None"
+    assert status_of(stacks, stack_id) == "DELETE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (ANSWERING, "because I say so"),
+        ("def handler(event, context): raise KeyError('answer')", "KeyError"),
+        ("def handler(event, context): return 'never mind'", "did not answer.*never mind"),
+    ],
+)
+def test_a_custom_resource_that_fails_rolls_the_stack_back_with_its_reason(
+    client: Client, stacks: Any, name: str, code: str, reason: str
+) -> None:
+    create(stacks, name, with_function(code, Value="1", FailOn="Create"))
+
+    assert status_of(stacks, name) == "ROLLBACK_COMPLETE"
+    failed = reason_of(stacks, name, "Thing", "CREATE_FAILED")
+    assert re.search(reason, failed), failed
+    functions = client("lambda").list_functions()["Functions"]
+    assert not [each for each in functions if each["FunctionName"].startswith(name)]
+    with pytest.raises(ClientError, match="already exists"):
+        create(stacks, name, template(B=bucket(f"b-{name}")))
+
+
+def test_a_failed_deletion_leaves_the_stack_with_the_reason_and_can_be_repeated(
+    client: Client, stacks: Any, name: str
+) -> None:
+    first = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{name}"}}
+    second = {**bucket(f"b-{name}"), "DependsOn": ["First"]}
+    stack_id = create(stacks, name, template(First=first, Second=second))
+    client("s3").put_object(Bucket=f"b-{name}", Key="k", Body=b"x")
+
+    stacks.delete_stack(StackName=name)
+
+    assert status_of(stacks, name) == "DELETE_FAILED"
+    assert "BucketNotEmpty" in reason_of(stacks, name, "Second", "DELETE_FAILED")
+    groups = client("logs").describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
+    assert groups, "what the bucket depends on was deleted before it"
+    client("s3").delete_object(Bucket=f"b-{name}", Key="k")
+    stacks.delete_stack(StackName=name)
+    assert status_of(stacks, stack_id) == "DELETE_COMPLETE"
+
+
+def test_resources_are_made_after_what_they_need_and_deleted_before_it(
+    stacks: Any, name: str
+) -> None:
+    database = {
+        "Type": "AWS::Glue::Database",
+        "Properties": {
+            "CatalogId": {"Ref": "AWS::AccountId"},
+            "DatabaseInput": {
+                "Name": {"Fn::Join": ["_", {"Fn::Split": ["-", f"db-{name}"]}]},
+                "Description": {"Fn::Sub": "${Bucket.Arn} in ${AWS::Region} of ${AWS::Partition}"},
+            },
+        },
+    }
+    table = {
+        "Type": "AWS::Glue::Table",
+        "Properties": {
+            "CatalogId": {"Ref": "AWS::AccountId"},
+            "DatabaseName": {"Ref": "Database"},
+            "TableInput": {"Name": "t", "Parameters": {"skip": 1, "strict": True}},
+        },
+    }
+    resources = {"Table": table, "Database": database, "Bucket": bucket(f"b-{name}")}
+    stack_id = create(stacks, name, template(**resources))
+    stacks.delete_stack(StackName=name)
+
+    made = [each for each in steps_of(stacks, stack_id, "CREATE_COMPLETE") if each != name]
+    gone = [each for each in steps_of(stacks, stack_id, "DELETE_COMPLETE") if each != name]
+    assert made == ["Bucket", "Database", "Table"]
+    assert gone == ["Table", "Database", "Bucket"]
+
+
+def test_an_update_changes_only_what_differs_and_deletes_what_is_gone(
+    client: Client, stacks: Any, name: str
+) -> None:
+    def body(days: int, **more: Any) -> str:
+        group = {"LogGroupName": f"/{name}", "RetentionInDays": days}
+        resources = {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": group}, **more}
+        return template(Same=bucket(f"same-{name}"), **resources)
+
+    create(stacks, name, body(7, Old=bucket(f"old-{name}")))
+    update(stacks, name, body(14, New=bucket(f"new-{name}")))
+
+    assert status_of(stacks, name) == "UPDATE_COMPLETE"
+    [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
+    buckets = {each["Name"] for each in client("s3").list_buckets()["Buckets"]}
+    assert group["retentionInDays"] == 14
+    assert {f"same-{name}", f"new-{name}"} <= buckets
+    assert f"old-{name}" not in buckets
+    assert steps_of(stacks, name, "UPDATE_COMPLETE") == ["Logs", name]
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        update(stacks, name, body(14, New=bucket(f"new-{name}")))
+
+
+def test_a_failed_update_puts_everything_back(client: Client, stacks: Any, name: str) -> None:
+    def body(days: int, **more: Any) -> str:
+        group = {"LogGroupName": f"/{name}", "RetentionInDays": days}
+        logs = {"Type": "AWS::Logs::LogGroup", "Properties": group}
+        return template(Logs=logs, **more)
+
+    client("s3").create_bucket(
+        Bucket=f"taken-{name}", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+    create(stacks, name, body(7))
+    clash = {**bucket(f"taken-{name}"), "DependsOn": ["Logs", "New"]}
+    update(stacks, name, body(14, New=bucket(f"new-{name}"), Clash=clash))
+
+    assert status_of(stacks, name) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "BucketAlready" in reason_of(stacks, name, "Clash", "CREATE_FAILED")
+    [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
+    assert group["retentionInDays"] == 7
+    buckets = {each["Name"] for each in client("s3").list_buckets()["Buckets"]}
+    assert f"taken-{name}" in buckets
+    assert f"new-{name}" not in buckets
+    update(stacks, name, body(30))
+    assert status_of(stacks, name) == "UPDATE_COMPLETE"
+
+
+def test_new_columns_and_new_code_arrive_by_an_update(
+    client: Client, stacks: Any, name: str
+) -> None:
+    def body(column: str, answer: int) -> str:
+        database = {"CatalogId": "123456789012", "DatabaseInput": {"Name": name}}
+        columns = {"Columns": [{"Name": column, "Type": "string"}]}
+        table = {
+            "CatalogId": "123456789012",
+            "DatabaseName": {"Ref": "Database"},
+            "TableInput": {"Name": "t", "StorageDescriptor": columns},
+        }
+        function = json.loads(with_function(f"def handler(e, c): return {answer}"))
+        return template(
+            Database={"Type": "AWS::Glue::Database", "Properties": database},
+            Table={"Type": "AWS::Glue::Table", "Properties": table},
+            Fn=function["Resources"]["Fn"],
+        )
+
+    create(stacks, name, body("before", 1))
+    update(stacks, name, body("after", 2))
+
+    table = client("glue").get_table(DatabaseName=name, Name="t")["Table"]
+    listed = stacks.describe_stack_resource(StackName=name, LogicalResourceId="Fn")
+    function = listed["StackResourceDetail"]["PhysicalResourceId"]
+    answer = client("lambda").invoke(FunctionName=function)["Payload"].read()
+    assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == ["after"]
+    assert answer == b"2"
+
+
+PARAMETERS = """
+Parameters:
+  Id: {Type: String, AllowedPattern: "[a-z]+", ConstraintDescription: Id must be letters., %s}
+  Size: {Type: Number, Default: 3, MinValue: 1, MaxValue: 9}
+  Mode: {Type: String, Default: A, AllowedValues: [A, B]}
+Resources: {Logs: {Type: "AWS::Logs::LogGroup"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"Id": "A1"}, "Parameter Id failed to satisfy constraint: Id must be letters."),
+        ({}, r"Parameters: \[Id\] must have values"),
+        ({"Id": "abcdef"}, "Parameter Id failed to satisfy constraint"),
+        ({"Id": "a", "Size": "10"}, "Parameter 'Size' must be a number not greater than 9"),
+        ({"Id": "a", "Size": "x"}, "Parameter 'Size' must be a number"),
+        ({"Id": "a", "Mode": "C"}, "Parameter 'Mode' must be one of AllowedValues"),
+        ({"Id": "a", "Other": "b"}, r"Parameters: \[Other\] do not exist in the template"),
+    ],
+)
+def test_a_parameter_against_its_rules_is_refused_in_aws_words(
+    stacks: Any, name: str, parameters: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
+        create(stacks, name, PARAMETERS % "MaxLength: 5", **parameters)
+
+    with pytest.raises(ClientError, match="does not exist"):
+        stacks.describe_stacks(StackName=name)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (template(T={"Type": "AWS::DynamoDB::Table"}), r"AWS::DynamoDB::Table \(resource T\)"),
+        (template(B=bucket("b", WebsiteConfiguration={})), "property WebsiteConfiguration of"),
+        (template(B={**bucket("b"), "CreationPolicy": {}}), "attribute CreationPolicy"),
+        (template(B=bucket({"Ref": "Nope"})), r"Unresolved resource dependencies \[Nope\]"),
+        (
+            template(A={**bucket("a"), "DependsOn": "B"}, B={**bucket("b"), "DependsOn": "A"}),
+            r"Circular dependency between resources: \[A, B\]",
+        ),
+        ("Resources: {a: [}", "YAML not well-formed"),
+        ("Description: nothing", "At least one Resources member must be defined"),
+        (template(B=bucket("b")) + " " * 51_200, "less than or equal to 51200"),
+        ('{"Transform": "x", "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}', "Transform"),
+    ],
+)
+def test_a_template_that_cannot_be_carried_out_is_refused_by_name(
+    stacks: Any, name: str, body: str, message: str
+) -> None:
+    with pytest.raises(ClientError, match=message) as refusal:
+        create(stacks, name, body)
+
+    assert refusal.value.response["Error"]["Code"] == "ValidationError"
+    assert name not in [each["StackName"] for each in stacks.list_stacks()["StackSummaries"]]
+
+
+def test_an_unsupported_property_inside_another_fails_the_stack_by_name(
+    stacks: Any, name: str
+) -> None:
+    rule = {"Id": "r", "Status": "Enabled", "TagFilters": []}
+    create(stacks, name, template(B=bucket(name, LifecycleConfiguration={"Rules": [rule]})))
+
+    assert status_of(stacks, name) == "ROLLBACK_COMPLETE"
+    assert "LifecycleConfiguration.Rules.TagFilters" in reason_of(
+        stacks, name, "B", "CREATE_FAILED"
+    )
+
+
+def test_conditions_and_retain_policies_are_heeded(client: Client, stacks: Any, name: str) -> None:
+    body = {
+        "Parameters": {"Extra": {"Type": "String", "Default": "no"}},
+        "Conditions": {"WithExtra": {"Fn::Equals": [{"Ref": "Extra"}, "yes"]}},
+        "Resources": {
+            "Kept": {**bucket(f"kept-{name}"), "DeletionPolicy": "Retain"},
+            "Extra_": {**bucket(f"extra-{name}"), "Condition": "WithExtra"},
+        },
+    }
+    stack_id = create(stacks, name, json.dumps(body).replace("Extra_", "ExtraBucket"))
+    stacks.delete_stack(StackName=name)
+
+    buckets = {each["Name"] for each in client("s3").list_buckets()["Buckets"]}
+    assert f"kept-{name}" in buckets
+    assert f"extra-{name}" not in buckets
+    assert steps_of(stacks, stack_id, "DELETE_SKIPPED") == ["Kept"]
+
+
+def test_a_change_set_creates_and_updates_a_stack(client: Client, stacks: Any, name: str) -> None:
+    for kind, days in (("CREATE", 7), ("UPDATE", 14)):
+        group = {"LogGroupName": f"/{name}", "RetentionInDays": days}
+        body = template(Logs={"Type": "AWS::Logs::LogGroup", "Properties": group})
+        change = {"StackName": name, "ChangeSetName": f"c{days}"}
+        made = stacks.create_change_set(**change, TemplateBody=body, ChangeSetType=kind)
+        stacks.execute_change_set(ChangeSetName=made["Id"])
+
+    assert status_of(stacks, name) == "UPDATE_COMPLETE"
+    [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
+    assert group["retentionInDays"] == 14
+    same = stacks.create_change_set(
+        StackName=name, ChangeSetName="same", TemplateBody=body, ChangeSetType="UPDATE"
+    )
+    described = stacks.describe_change_set(ChangeSetName=same["Id"])
+    assert described["Status"] == "FAILED"
+    assert "didn't contain changes" in described["StatusReason"]
+
+
+def test_a_template_is_validated_with_its_parameters(stacks: Any) -> None:
+    validated = stacks.validate_template(TemplateBody=PARAMETERS % "NoEcho: true")["Parameters"]
+
+    assert [each["ParameterKey"] for each in validated] == ["Id", "Size", "Mode"]
+    assert (validated[0]["NoEcho"], validated[1]["DefaultValue"]) == (True, "3")
+    with pytest.raises(ClientError, match="Unresolved resource dependencies"):
+        stacks.validate_template(TemplateBody=template(B=bucket({"Ref": "Nope"})))
+
+
+def test_a_stack_under_way_is_seen_and_cannot_be_changed(
+    client: Client, stacks: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local_aws.cloudformation.models.PATIENCE_SECONDS", 0.0)
+    slow = textwrap.dedent(ANSWERING).replace(
+        "kind, props", "__import__('time').sleep(1); kind, props", 1
+    )
+    create(stacks, name, with_function(slow, Value="1"))
+
+    assert status_of(stacks, name) == "CREATE_IN_PROGRESS"
+    assert outputs_of(stacks, name) == {}
+    with pytest.raises(ClientError, match="CREATE_IN_PROGRESS state and can not be deleted"):
+        stacks.delete_stack(StackName=name)
+    deadline = time.monotonic() + 20
+    while status_of(stacks, name) == "CREATE_IN_PROGRESS" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert outputs_of(stacks, name)["Doubled"] == "11"

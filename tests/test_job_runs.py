@@ -1,0 +1,249 @@
+"""Runs of the job against the embedded AWS: whatever happens, every table equals the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import template_schemas
+from lab import NOON, Lab, event, purchase
+
+from glue_jobs import capstone_etl as etl
+
+MINUTES = timedelta(minutes=5)
+
+
+def shop(when: Any, users: int = 4) -> list[str]:
+    """A small batch with every kind of event."""
+    lines = []
+    for number in range(users):
+        who = {"user_id": f"u{number}", "session_id": f"s{number}"}
+        at = when - timedelta(seconds=10 * number + 1)
+        lines += [
+            event(at, **who, product_id=f"p{number % 3}"),
+            event(at, **who, event_type="search", product_id=None, category=None, search_query="q"),
+            event(at, **who, event_type="add_to_cart", quantity=2, price=5, product_id="p1"),
+            purchase(at, **who, quantity=number + 1, price=19.99, product_id="p1"),
+        ]
+    return lines
+
+
+def test_runs_over_new_files_equal_the_oracle(lab: Lab) -> None:
+    lab.put(shop(NOON), NOON)
+    lab.put([*shop(NOON + MINUTES), "garbage", purchase(price=-1)], NOON + MINUTES)
+    first = lab.run()
+    assert lab.published() == lab.expected()
+    assert (first.files, first.lines, first.valid, first.quarantined) == (2, 34, 32, 2)
+    assert first.quarantined_by_reason == {"not_a_json_object": 1, "invalid_price": 1}
+
+    lab.put(shop(NOON + 2 * MINUTES, users=6), NOON + 2 * MINUTES)
+    second = lab.run()
+    assert lab.published() == lab.expected()
+    assert (second.files, second.new_events, second.duplicates_in_lake) == (1, 24, 0)
+
+
+def test_a_run_without_new_files_publishes_only_its_ledger_row(lab: Lab) -> None:
+    lab.put(shop(NOON))
+    lab.run()
+    before = {name: lab.partitions(name) for name in etl.PUBLISH_ORDER}
+    ledger = lab.run()
+    after = {name: lab.partitions(name) for name in etl.PUBLISH_ORDER}
+    assert (ledger.files, ledger.lines, ledger.partitions_published) == (0, 0, 0)
+    assert [name for name in before if before[name] != after[name]] == [etl.LEDGER]
+    assert len(lab.rows(etl.LEDGER)) == 2
+
+
+def test_the_same_batch_delivered_twice_changes_nothing(lab: Lab) -> None:
+    lines = [*shop(NOON), *shop(NOON), "garbage"]
+    key = lab.put(lines)
+    lab.run()
+    before = lab.published()
+    again = lab.run([key])
+    assert lab.published() == before == lab.expected()
+    assert (again.new_events, again.duplicates_in_lake, again.duplicates_in_batch) == (0, 16, 16)
+
+
+def test_a_file_delivered_again_under_another_name_adds_no_event(lab: Lab) -> None:
+    lab.put(shop(NOON))
+    lab.run()
+    lab.put(shop(NOON), key="events/resent/events-20261105-120000-copy.jsonl.gz")
+    again = lab.run()
+    assert (again.new_events, again.duplicates_in_lake) == (0, 16)
+    assert lab.published() == lab.expected()
+
+
+def test_a_late_event_changes_the_old_date_only(lab: Lab) -> None:
+    yesterday = NOON - timedelta(days=1)
+    lab.put(shop(yesterday), yesterday)
+    lab.put(shop(NOON), NOON)
+    lab.run()
+    before = {name: lab.partitions(name) for name in etl.PUBLISH_ORDER}
+    lab.put([purchase(yesterday - timedelta(seconds=3), user_id="late")], NOON + MINUTES)
+    lab.run()
+    assert lab.published() == lab.expected()
+    for name in (etl.FUNNEL, etl.HOURLY_REVENUE, etl.CATEGORY, etl.ACTIVITY):
+        after = lab.partitions(name)
+        moved = {values for values in after if after[values] != before[name].get(values)}
+        assert moved == {("2026-11-04",)}, name
+
+
+def test_a_file_of_only_bad_lines_is_quarantined_and_nothing_else(lab: Lab) -> None:
+    lab.put(["x", "{}", "[]"])
+    ledger = lab.run()
+    assert lab.published() == lab.expected()
+    assert (ledger.quarantined, ledger.valid, ledger.corrupt) == (3, 0, 2)
+
+
+def test_an_empty_file_is_no_input(lab: Lab) -> None:
+    lab.put(["", "  "])
+    ledger = lab.run()
+    assert (ledger.files, ledger.lines) == (0, 0)
+
+
+def test_a_key_without_a_time_is_quarantined_by_that_reason(lab: Lab) -> None:
+    lab.put([event()], key="events/stray.gz")
+    assert lab.run().quarantined_by_reason == {"source_without_time": 1}
+    assert lab.published() == lab.expected()
+
+
+def test_a_file_that_was_mended_takes_its_rejects_out_of_quarantine(lab: Lab) -> None:
+    key = lab.put(["broken"])
+    lab.run()
+    assert len(lab.rows(etl.QUARANTINE)) == 1
+    lab.files[key] = [event()]
+    lab.put([], key=key)
+    lab.run()
+    assert lab.published() == lab.expected()
+    assert lab.rows(etl.QUARANTINE) == []
+
+
+PUBLISHED = [name for name in etl.PUBLISH_ORDER if name != etl.QUARANTINE]
+
+
+@pytest.mark.parametrize("last", PUBLISHED)
+def test_a_run_that_dies_while_publishing_is_healed_by_the_next(lab: Lab, last: str) -> None:
+    """The bookmark was not committed, so the next run is handed the same files."""
+    yesterday = NOON - timedelta(days=1)
+    lab.put(shop(yesterday), yesterday)
+    lab.run()
+    key = lab.put([*shop(NOON), event(yesterday, user_id="late")], NOON)
+    dying = lab.lake()
+    real: Callable[..., int] = dying.publish
+
+    def publish(name: str, superseded: Any) -> int:
+        done = real(name, superseded)
+        if name == last:
+            raise KeyboardInterrupt
+        return done
+
+    dying.publish = publish  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        lab.run([key], dying)
+    lab.run([key])
+    assert lab.published() == lab.expected()
+
+
+def test_a_run_that_dies_before_publishing_leaves_everything_as_it_was(lab: Lab) -> None:
+    lab.put(shop(NOON))
+    lab.run()
+    before = {name: lab.partitions(name) for name in etl.PUBLISH_ORDER}
+    key = lab.put(shop(NOON + MINUTES), NOON + MINUTES)
+    dying = lab.lake()
+    dying.existing = lambda _: 1 / 0  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        lab.run([key], dying)
+    assert {name: lab.partitions(name) for name in etl.PUBLISH_ORDER} == before
+    lab.run([key])
+    assert lab.published() == lab.expected()
+
+
+def test_a_file_lost_between_write_and_publish_fails_the_audit(lab: Lab) -> None:
+    lab.put(shop(NOON))
+    dying = lab.lake()
+    real = dying._inspect
+
+    def inspect(name: str) -> etl.Written:
+        if name == etl.SILVER:
+            folder = lab.s3_dir / dying.prefix(name).removeprefix("s3://")
+            next(folder.rglob("*.parquet")).unlink()
+        return real(name)
+
+    dying._inspect = inspect  # type: ignore[method-assign]
+    with pytest.raises(etl.AuditError, match="rows in the files of silver.events_cleaned: 16 exp"):
+        lab.run(lake=dying)
+    assert lab.partitions(etl.BRONZE) == {}
+
+
+def test_a_truncated_file_fails_the_audit_by_name(lab: Lab) -> None:
+    lab.put(shop(NOON))
+    dying = lab.lake()
+    real = dying._inspect
+
+    def inspect(name: str) -> etl.Written:
+        folder = lab.s3_dir / dying.prefix(name).removeprefix("s3://")
+        file = next(folder.rglob("*.parquet"))
+        file.write_bytes(file.read_bytes()[:-20])
+        return real(name)
+
+    dying._inspect = inspect  # type: ignore[method-assign]
+    with pytest.raises(etl.AuditError, match="parquet is not a whole Parquet file"):
+        lab.run(lake=dying)
+    assert lab.partitions(etl.BRONZE) == {}
+
+
+def test_a_table_that_is_not_deployed_is_named_with_the_remedy(lab: Lab) -> None:
+    lab.client("glue").delete_table(
+        DatabaseName=lab.outputs["SilverDatabase"], Name="product_hourly"
+    )
+    with pytest.raises(etl.CatalogError, match=r"silver_\w+.product_hourly is not in .*Deploy"):
+        lab.lake()
+
+
+def test_sweep_deletes_only_what_no_partition_points_to(lab: Lab) -> None:
+    key = lab.put(shop(NOON))
+    lab.run()
+    dead = lab.lake()
+    dead.existing = lambda _: 1 / 0  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        lab.run([key], dead)
+    lab.run([key])
+    before = lab.published()
+
+    sweeper = lab.lake(sweep_after_days=0)
+    now = etl.datetime.now(etl.UTC)
+    assert sweeper.sweep(now - timedelta(days=1)) == 0
+    assert sweeper.sweep(now) > 0
+    assert lab.published() == before == lab.expected()
+    bucket = lab.s3_dir / lab.outputs["AnalyticsOutputBucket"]
+    pointed = {
+        bucket.parent / location.removeprefix("s3://").rstrip("/")
+        for name in etl.PUBLISH_ORDER
+        for location in lab.partitions(name).values()
+    }
+    assert {file.parent for file in bucket.rglob("*.parquet")} == pointed
+    assert sweeper.sweep(now) == 0
+
+
+def test_written_schemas_equal_the_template(lab: Lab) -> None:
+    lab.put([*shop(NOON), "garbage"])
+    lab.run()
+    for name in etl.PUBLISH_ORDER:
+        columns, keys = template_schemas.table_columns(*name.split("."))
+        location = next(iter(lab.partitions(name).values()))
+        written = lab.spark.read.parquet(location).dtypes
+        assert written == columns, name
+        assert list(lab.rows(name)[0]) == [column for column, _ in (*columns, *keys)], name
+
+
+def test_every_line_is_accounted_for_in_the_ledger(lab: Lab) -> None:
+    lab.put([*shop(NOON), *shop(NOON)[:3], "garbage", "{}"])
+    lab.run()
+    row = lab.rows(etl.LEDGER)[0]
+    assert row["lines"] == row["valid"] + row["quarantined"] == 21
+    assert (
+        row["valid"] == row["new_events"] + row["duplicates_in_batch"] + row["duplicates_in_lake"]
+    )
+    assert row["corrupt"] == 1
+    assert set(dict(row["stage_seconds"])) == {"bronze", "silver", "rollups", "gold"}
