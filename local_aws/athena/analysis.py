@@ -211,7 +211,8 @@ def _result_columns(tree: exp.Query, annotator: TrinoAnnotator) -> list[tuple[st
         data_types = annotator.set_operation_types(tree)
     else:
         data_types = [t.of(select) for select in tree.selects]
-    return list(zip(names, data_types, strict=True))
+    shown = [t.VARCHAR if kind.is_type(exp.DType.NULL) else kind for kind in data_types]
+    return list(zip(names, shown, strict=True))
 
 
 def _unresolved(tree: exp.Query, error: OptimizeError) -> QueryFailed:

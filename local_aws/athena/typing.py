@@ -112,7 +112,10 @@ def _cast(node: exp.Cast) -> exp.DataType:
     to: exp.DataType = node.to
     if to.is_type(exp.DType.TEXT, exp.DType.VARCHAR) and not to.expressions:
         return t.VARCHAR
-    return to
+    if to.is_type(exp.DType.TIMESTAMP) and all(int(part.name) <= 3 for part in to.expressions):
+        return t.TIMESTAMP
+    # A bare decimal is decimal(38,0) in a cast, but takes a literal's own digits.
+    return t.UNKNOWN if to.is_type(exp.DType.DECIMAL) and not to.expressions else to
 
 
 def _arithmetic(node: exp.Binary) -> exp.DataType:
@@ -242,6 +245,8 @@ class TrinoAnnotator(TypeAnnotator):
     def __init__(self, schema: MappingSchema) -> None:
         rules = {kind: {"annotator": _annotator(rule)} for kind, rule in _RULES.items()}
         super().__init__(schema, expression_metadata=rules)
+        # Else nulls would get a type of their own before they meet another.
+        self._supports_null_type = True
 
     def set_operation_types(self, node: exp.SetOperation) -> list[exp.DataType]:
         """Types of the columns of an annotated UNION, INTERSECT or EXCEPT."""

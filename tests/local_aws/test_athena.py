@@ -1,7 +1,8 @@
+# ruff: noqa: S608 - the queries are literals of this file
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -82,7 +83,7 @@ class Athena:
         return reason
 
     def create_table(
-        self, name: str, columns: list[tuple[str, str]], keys: list[tuple[str, str]] = []
+        self, name: str, columns: list[tuple[str, str]], keys: Sequence[tuple[str, str]] = ()
     ) -> None:
         table = {
             "Name": name,
@@ -111,8 +112,9 @@ def storage(columns: list[tuple[str, str]], prefix: str) -> dict[str, Any]:
 def write(prefix: str, select: str, name: str = "part-0.parquet") -> Path:
     path = settings.current().s3_dir / BUCKET / prefix / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    literal = str(path).replace("'", "''")
     with duckdb.connect() as connection:
-        connection.execute(f"copy ({select}) to '{path}' (format parquet, compression zstd)")
+        connection.execute(f"copy ({select}) to '{literal}' (format parquet, compression zstd)")
     return path
 
 
@@ -286,13 +288,13 @@ def test_times_are_real(lake: Athena) -> None:
         ("7 / 2", "3"),
         ("-7 / 2", "-3"),
         ("1.5 / 2", "0.8"),
-        ("decimal '1.0000' / 3", "0.3333"),
+        ("1.0000 / 3", "0.3333"),
         ("cast(2 as decimal(18, 4)) / cast(3 as bigint)", "0.6667"),
         ("cast(-2 as decimal(18, 4)) / 3", "-0.6667"),
         ("1e0 / 0", "Infinity"),
         ("1e10", "1.0E10"),
-        ("round(decimal '1.235', 2)", "1.240"),
-        ("cast(decimal '1.235' as decimal(10, 2))", "1.24"),
+        ("round(1.235, 2)", "1.240"),
+        ("cast(1.235 as decimal(10, 2))", "1.24"),
         ("cast(2.5e0 as bigint)", "3"),
         ("cast(-2.5e0 as bigint)", "-3"),
         ("try_cast('1.5' as bigint)", None),
@@ -542,6 +544,8 @@ def test_executions_are_listed_newest_first(lake: Athena) -> None:
         lake.athena.get_query_execution(QueryExecutionId="none")
 
 
+# awswrangler 3.17 uses what pandas 3 deprecates.
+@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
 def test_awswrangler_reads_a_query_with_the_right_types(
     lake: Athena, embedded_aws: server.RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -555,7 +559,7 @@ def test_awswrangler_reads_a_query_with_the_right_types(
         boto3_session=boto3.Session("local", "local", region_name="us-west-2"),
     )
     assert [str(kind) for kind in frame.dtypes] == [
-        *("string", "string", "Int64", "object", "float64", "datetime64[ns]", "boolean", "object")
+        *("string", "string", "Int64", "object", "float64", "datetime64[us]", "boolean", "object")
     ]
     assert list(frame["price"]) == [Decimal("2.50"), Decimal("5.00")]
     assert [str(day) for day in frame["event_date"]] == ["2026-11-01", "2026-11-02"]
