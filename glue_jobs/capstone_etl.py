@@ -49,9 +49,6 @@ RAW_FIELDS = (
     "price",
     "search_query",
 )
-CART_EVENTS = ("add_to_cart", "remove_from_cart", "purchase")
-PRODUCT_EVENTS = ("page_view", *CART_EVENTS)
-EVENT_TYPES = (*PRODUCT_EVENTS, "search")
 
 BRONZE = "bronze.events"
 SILVER = "silver.events_cleaned"
@@ -79,7 +76,6 @@ PUBLISH_ORDER = (
 )
 
 UNKNOWN_HOUR = ("0000", "00", "00", "00")
-MAX_REVENUE = "9999999999999999.99"
 # RFC 3339, offset optional; stricter than Spark's cast, which also takes '2026' and region names.
 TIMESTAMP_FORM = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d{1,9})?(Z|[+-]\d\d:?\d\d)?$"
 HIVE_KEY = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/(?:minute=(\d\d)/)?")
@@ -115,6 +111,15 @@ class Options:
         return str(getattr(self, f"{layer}_database"))
 
 
+# Steps are SQL over frames: what they cost a small run is the calls from Python to the JVM, and a
+# statement is one call where an expression built of functions is hundreds.
+
+
+def sql(statement: str, **frames: DataFrame) -> DataFrame:
+    """A frame by a statement that names its input frames in braces."""
+    return next(iter(frames.values())).sparkSession.sql(statement, **frames)
+
+
 # Bronze: one row per line received.
 
 
@@ -133,33 +138,25 @@ def lines_of(frame: DataFrame) -> DataFrame:
             f"The reader returned the columns {frame.columns}; expected col0 and source_file. "
             "Check the format_options of read_new_lines against the Glue version of this job."
         )
-    line = F.col(parts[0]) if len(parts) == 1 else F.concat_ws("\u0001", *parts)
-    is_blank = ~line.startswith("{") & (F.expr("trim(both ' \t\r' from line)") == "")
-    return frame.select(line.alias("line"), "source_file").where(~is_blank)
+    line = parts[0] if len(parts) == 1 else f"concat_ws('\u0001', {', '.join(parts)})"
+    return frame.selectExpr(f"{line} as line", "source_file").where(
+        "startswith(line, '{') or trim(both ' \t\r' from line) != ''"
+    )
 
 
-def source_column(source_path: str) -> Column:
+def source_expression(source_path: str) -> str:
     """The identity of a line's file: its name where the key follows from it, else its whole key."""
     bucket, prefix = split_s3(source_path)
-    key = F.col("source_file")
+    key = "source_file"
     for scheme in ("s3", "s3a"):
         root = f"{scheme}://{bucket}/"
-        key = F.when(
-            F.col("source_file").startswith(root),
-            F.expr(f"substring(source_file, {len(root) + 1})"),
-        ).otherwise(key)
-    name = F.substring_index(key, "/", -1)
+        rest = f"substring(source_file, {len(root) + 1})"
+        key = f"if(startswith(source_file, {quoted(root)}), {rest}, {key})"
+    name = f"substring_index({key}, '/', -1)"
     folders = (("year", 8, 4), ("month", 12, 2), ("day", 14, 2), ("hour", 17, 2), ("minute", 19, 2))
-    expected = F.concat(
-        F.lit(prefix),
-        *(
-            part
-            for folder, start, length in folders
-            for part in (F.lit(f"{folder}="), F.substring(name, start, length), F.lit("/"))
-        ),
-        name,
-    )
-    return F.when(key == expected, name).otherwise(key)
+    parts = (f"'{label}=', substring({name}, {at}, {size}), '/'" for label, at, size in folders)
+    expected = f"concat({quoted(prefix)}, {', '.join(parts)}, {name})"
+    return f"if({key} = {expected}, {name}, {key})"
 
 
 def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
@@ -170,32 +167,29 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     the second holding a value that the line's author cannot know.
     """
     schema = ", ".join(f"`{name}` string" for name in (*RAW_FIELDS, "corrupt_record"))
-    options = {
-        "columnNameOfCorruptRecord": "corrupt_record",
-        "allowSingleQuotes": "false",
-        "allowNonNumericNumbers": "false",
-    }
-    line = F.col("line")
-    trimmed = F.expr("trim(trailing ' \t\r' from line)")
-    is_flat = F.instr(trimmed, "}") == F.length(trimmed)
-    framed = F.from_json(
-        F.concat(F.lit("["), line, F.lit(f',{{"nonce":"{nonce}"}}]')),
-        "array<struct<nonce: string>>",
-        options,
+    strict = "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false'"
+    flat = "instr(line, '}') = length(trim(trailing ' \t\r' from line))"
+    pair = f"""from_json(concat('[', line, ',{{"nonce":"{nonce}"}}]'),"""
+    framed = f"{pair} 'array<struct<nonce: string>>', {strict}))"
+    is_object = f"""
+        json is not null and json.corrupt_record is null
+        and startswith(trim(leading ' \t' from line), '{{')
+        and ({flat} or coalesce(size({framed}) = 2 and {framed}[1].nonce = '{nonce}', false))"""
+    json = f"from_json(line, '{schema}', {strict}, 'columnNameOfCorruptRecord', 'corrupt_record'))"
+    return (
+        lines.selectExpr("line", f"{source_expression(source_path)} as source", f"{json} as json")
+        .selectExpr("*", f"{is_object} as is_object")
+        .selectExpr(
+            *(f"if(is_object, json.`{name}`, null) as `{name}`" for name in RAW_FIELDS),
+            "if(is_object, null, line) as corrupt_record",
+            "source",
+        )
     )
-    is_framed = (F.size(framed) == 2) & (framed[1]["nonce"] == nonce)
-    starts_as_object = F.expr("trim(leading ' \t' from line)").startswith("{")
-    is_object = (
-        F.col("json").isNotNull()
-        & F.col("json.corrupt_record").isNull()
-        & starts_as_object
-        & (is_flat | F.coalesce(is_framed, F.lit(False)))
-    )
-    return lines.withColumn("json", F.from_json(line, schema, options)).select(
-        *(F.when(is_object, F.col(f"json.{name}")).alias(name) for name in RAW_FIELDS),
-        F.when(~is_object, line).alias("corrupt_record"),
-        source_column(source_path).alias("source"),
-    )
+
+
+def quoted(text: str) -> str:
+    """A text as a SQL literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 # Files: what a source's name says.
@@ -239,98 +233,72 @@ def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -
 
 def typed(bronze: DataFrame) -> DataFrame:
     """Add `event_timestamp`, `units`, `amount` and `revenue`: null where a value does not fit."""
-    text = F.col("timestamp")
     # Without its offset a UTC timestamp casts in half the time.
-    naive = (
-        F.when(text.endswith("+00:00"), F.expr("substring(timestamp, 1, length(timestamp) - 6)"))
-        .when(text.endswith("Z"), F.expr("substring(timestamp, 1, length(timestamp) - 1)"))
-        .otherwise(text)
-    )
-    precise = "try_cast(quantity as decimal(38,18))"
-    return (
-        bronze.withColumn("naive_timestamp", naive)
-        .withColumn(
-            "event_timestamp",
-            F.when(text.rlike(TIMESTAMP_FORM), F.expr("try_cast(naive_timestamp as timestamp)")),
-        )
-        .withColumn(
-            "units",
-            F.expr(
-                "coalesce(try_cast(quantity as int),"
-                f" case when {precise} = floor({precise}) then try_cast({precise} as int) end)"
-            ),
-        )
-        .withColumn("amount", F.expr("try_cast(price as decimal(10,2))"))
-        .withColumn(
-            "revenue",
-            F.when(F.col("event_type") == "purchase", F.col("amount") * F.col("units")).otherwise(
-                F.lit(0).cast("decimal(21,2)")
-            ),
-        )
+    naive = """
+        case when endswith(timestamp, '+00:00') then left(timestamp, length(timestamp) - 6)
+             when endswith(timestamp, 'Z') then left(timestamp, length(timestamp) - 1)
+             else timestamp end"""
+    exact = "try_cast(quantity as decimal(38,18))"
+    return bronze.selectExpr(
+        "*",
+        f"case when rlike(timestamp, r'{TIMESTAMP_FORM}') then try_cast({naive} as timestamp) end"
+        " as event_timestamp",
+        "coalesce(try_cast(quantity as int),"
+        f" case when {exact} = floor({exact}) then try_cast({exact} as int) end) as units",
+        "try_cast(price as decimal(10,2)) as amount",
+    ).selectExpr(
+        "*",
+        "if(event_type = 'purchase', amount * units, cast(0 as decimal(21,2))) as revenue",
     )
 
 
-def rejection_rules() -> dict[str, Column]:
-    """Each reason to reject a line that is a JSON object, and when it applies."""
-    event_type, quantity, price = F.col("event_type"), F.col("quantity"), F.col("price")
-    units, amount, when = F.col("units"), F.col("amount"), F.col("event_timestamp")
-    is_cart, is_product = event_type.isin(*CART_EVENTS), event_type.isin(*PRODUCT_EVENTS)
-    return {
-        "source_without_time": F.col("earliest").isNull(),
-        "invalid_timestamp": when.isNull(),
-        "timestamp_too_old": when < F.col("earliest"),
-        "timestamp_in_future": when > F.col("latest"),
-        "missing_user_id": is_blank("user_id"),
-        "missing_session_id": is_blank("session_id"),
-        "unknown_event_type": event_type.isNull() | ~event_type.isin(*EVENT_TYPES),
-        "missing_product_id": is_product & is_blank("product_id"),
-        "missing_category": is_product & is_blank("category"),
-        "invalid_quantity": (is_cart & (units.isNull() | (units < 1)))
-        | (quantity.isNotNull() & units.isNull()),
-        "invalid_price": (is_cart & (amount.isNull() | (amount < 0)))
-        | (price.isNotNull() & amount.isNull()),
-        "missing_search_query": (event_type == "search") & is_blank("search_query"),
-        "revenue_out_of_range": F.abs("revenue") > F.lit(MAX_REVENUE).cast("decimal(21,2)"),
-    }
-
-
-def is_blank(name: str) -> Column:
-    return F.col(name).isNull() | (F.trim(F.col(name)) == "")
+CART = "event_type in ('add_to_cart', 'remove_from_cart', 'purchase')"
+PRODUCT = "event_type in ('page_view', 'add_to_cart', 'remove_from_cart', 'purchase')"
+# Each reason to reject a line that is a JSON object, and when it applies; null is no.
+REJECTION_RULES = {
+    "source_without_time": "earliest is null",
+    "invalid_timestamp": "event_timestamp is null",
+    "timestamp_too_old": "event_timestamp < earliest",
+    "timestamp_in_future": "event_timestamp > latest",
+    "missing_user_id": "coalesce(trim(user_id), '') = ''",
+    "missing_session_id": "coalesce(trim(session_id), '') = ''",
+    "unknown_event_type": f"event_type is null or not ({PRODUCT} or event_type = 'search')",
+    "missing_product_id": f"{PRODUCT} and coalesce(trim(product_id), '') = ''",
+    "missing_category": f"{PRODUCT} and coalesce(trim(category), '') = ''",
+    "invalid_quantity": f"({CART} and coalesce(units, 0) < 1)"
+    " or (quantity is not null and units is null)",
+    "invalid_price": f"({CART} and coalesce(amount, -1) < 0)"
+    " or (price is not null and amount is null)",
+    "missing_search_query": "event_type = 'search' and coalesce(trim(search_query), '') = ''",
+    "revenue_out_of_range": "abs(revenue) > 9999999999999999.99",
+}
 
 
 def judged(events: DataFrame) -> DataFrame:
     """Add `is_valid`: the line is a JSON object and no rejection rule applies."""
-    verdict = F.col("corrupt_record").isNull()
-    for applies in rejection_rules().values():
-        verdict = verdict & ~F.coalesce(applies, F.lit(False))
-    return events.withColumn("is_valid", verdict)
+    broken = " or ".join(f"coalesce({rule}, false)" for rule in REJECTION_RULES.values())
+    return events.selectExpr("*", f"corrupt_record is null and not ({broken}) as is_valid")
 
 
 def quarantined(events: DataFrame) -> DataFrame:
     """The rejected lines with every reason that applies."""
-    named = F.array(*(F.when(applies, F.lit(name)) for name, applies in rejection_rules().items()))
-    reasons = F.when(
-        F.col("corrupt_record").isNotNull(), F.array(F.lit("not_a_json_object"))
-    ).otherwise(F.array_compact(named))
-    return events.where(~F.col("is_valid")).select(
-        *RAW_FIELDS, "corrupt_record", reasons.alias("reasons"), "source"
+    named = ", ".join(f"if({rule}, '{name}', null)" for name, rule in REJECTION_RULES.items())
+    return events.where("not is_valid").selectExpr(
+        *(f"`{name}`" for name in (*RAW_FIELDS, "corrupt_record")),
+        "if(corrupt_record is not null, array('not_a_json_object'),"
+        f" array_compact(array({named}))) as reasons",
+        "source",
     )
 
 
 def event_id() -> Column:
     """128-bit hash of exactly the nine typed fields; lengths and nulls are encoded, not skipped."""
-    fields = (
-        F.unix_micros("event_timestamp").cast("string"),
-        *(F.col(name) for name in RAW_FIELDS[1:6]),
-        F.col("quantity").cast("string"),
-        F.col("price").cast("string"),
-        F.col("search_query"),
+    texts = (
+        "cast(unix_micros(event_timestamp) as string)",
+        *(f"cast(`{name}` as string)" for name in RAW_FIELDS[1:]),
     )
-    encoded = (
-        F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))
-        for text in fields
-    )
-    return F.md5(F.concat(*encoded))
+    encoded = (f"coalesce(concat(length({text}), ':', {text}), '-')" for text in texts)
+    return F.expr(f"md5(concat({', '.join(encoded)}))")
 
 
 def distinct_events(events: DataFrame) -> DataFrame:
@@ -340,32 +308,35 @@ def distinct_events(events: DataFrame) -> DataFrame:
     Identity is all nine fields. Grouping by them stays a hash aggregate as long as what is kept
     beside them is fixed-width, hence the file's position instead of its name.
     """
-    identity = ("event_timestamp", *RAW_FIELDS[1:])
-    return (
-        events.where("is_valid")
-        .withColumn("quantity", F.col("units"))
-        .withColumn("price", F.col("amount"))
-        .groupBy(*identity)
-        .agg(
-            F.min("file_id").alias("file_id"),
-            F.count(F.lit(1)).alias("copies"),
-            F.min(F.col("revenue").cast("decimal(18,2)")).alias("revenue"),
+    fields = ("event_timestamp", *RAW_FIELDS[1:])
+    identity = ", ".join(fields)
+    kept = ", ".join(name for name in fields if name not in ("quantity", "price"))
+    grouped = sql(
+        f"""
+        select {identity}, min(file_id) as file_id, count(*) as copies,
+            min(cast(revenue as decimal(18,2))) as revenue
+        from (
+            select {kept}, units as quantity, amount as price, file_id, revenue
+            from {{events}} where is_valid
         )
-        .withColumn("event_id", event_id())
-        .withColumn("event_date", F.to_date("event_timestamp"))
-        .withColumn("event_hour", F.hour("event_timestamp"))
+        group by {identity}
+        """,
+        events=events,
+    )
+    return grouped.select("*", event_id().alias("event_id")).selectExpr(
+        "*", "to_date(event_timestamp) as event_date", "hour(event_timestamp) as event_hour"
     )
 
 
 def silver_rows(new_events: DataFrame, files: DataFrame) -> DataFrame:
-    return new_events.join(F.broadcast(files.select("file_id", "source")), "file_id").select(
-        "event_id",
-        "event_timestamp",
-        *RAW_FIELDS[1:],
-        "revenue",
-        "source",
-        "event_date",
-        "event_hour",
+    return sql(
+        f"""
+        select /*+ broadcast(files) */ event_id, event_timestamp, {", ".join(RAW_FIELDS[1:])},
+            revenue, source, event_date, event_hour
+        from {{events}} join {{files}} as files using (file_id)
+        """,
+        events=new_events,
+        files=files,
     )
 
 
@@ -374,35 +345,46 @@ def silver_rows(new_events: DataFrame, files: DataFrame) -> DataFrame:
 
 def product_hourly(silver: DataFrame) -> DataFrame:
     """Counts by type, units and revenue per product and silver partition."""
-
-    def count_of(event_type: str) -> Column:
-        return F.count(F.when(F.col("event_type") == event_type, True))
-
-    is_purchase = F.col("event_type") == "purchase"
-    return silver.groupBy("product_id", "category", "event_date", "event_hour", "run_id").agg(
-        F.count(F.lit(1)).alias("event_count"),
-        count_of("page_view").alias("page_views"),
-        count_of("add_to_cart").alias("add_to_carts"),
-        count_of("remove_from_cart").alias("remove_from_carts"),
-        count_of("purchase").alias("purchases"),
-        count_of("search").alias("searches"),
-        F.coalesce(F.sum(F.when(is_purchase, F.col("quantity").cast("bigint"))), F.lit(0)).alias(
-            "units_sold"
-        ),
-        F.sum("revenue").cast("decimal(18,2)").alias("revenue"),
+    return sql(
+        """
+        select product_id, category,
+            count(*) as event_count,
+            count_if(event_type = 'page_view') as page_views,
+            count_if(event_type = 'add_to_cart') as add_to_carts,
+            count_if(event_type = 'remove_from_cart') as remove_from_carts,
+            count_if(event_type = 'purchase') as purchases,
+            count_if(event_type = 'search') as searches,
+            sum(if(event_type = 'purchase', cast(quantity as bigint), 0)) as units_sold,
+            cast(sum(revenue) as decimal(18,2)) as revenue,
+            event_date, event_hour, run as run_id
+        from {silver}
+        group by product_id, category, event_date, event_hour, run
+        """,
+        silver=silver,
     )
 
 
 def visitors(events: DataFrame) -> DataFrame:
     """The users and sessions of each date, once each."""
-    kinds = [
-        F.struct(F.lit(kind).alias("kind"), F.col(f"{kind}_id").alias("id"))
-        for kind in ("user", "session")
-    ]
-    return (
-        events.select("event_date", F.explode(F.array(*kinds)).alias("visitor"))
-        .select("visitor.kind", "visitor.id", "event_date")
-        .distinct()
+    return sql(
+        """
+        select distinct kind, id, event_date
+        from {events} lateral view
+            explode(map('user', user_id, 'session', session_id)) visitor as kind, id
+        """,
+        events=events,
+    )
+
+
+def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
+    """Those visitors that their date does not have yet."""
+    return sql(
+        """
+        select kind, id, event_date
+        from {found} left anti join {known} using (event_date, kind, id)
+        """,
+        found=found,
+        known=known,
     )
 
 
@@ -412,48 +394,56 @@ def visitors(events: DataFrame) -> DataFrame:
 def conversion_funnel(products: DataFrame) -> DataFrame:
     """Views, carts, purchases and their rates per date and product."""
 
-    def rate(part: str, whole: str) -> Column:
-        return F.expr(
-            f"try_cast(cast({part} as decimal(18,0)) / nullif({whole}, 0) as decimal(10,4))"
-        )
+    def rate(part: str, whole: str) -> str:
+        ratio = f"cast(sum({part}) as decimal(18,0)) / nullif(sum({whole}), 0)"
+        return f"try_cast({ratio} as decimal(10,4))"
 
-    is_product = F.col("product_id").isNotNull() & (F.col("event_count") > F.col("searches"))
-    return (
-        products.where(is_product)
-        .groupBy("product_id", "category", "event_date")
-        .agg(
-            F.sum("page_views").alias("views"),
-            F.sum("add_to_carts").alias("add_to_carts"),
-            F.sum("purchases").alias("purchases"),
-        )
-        .select(
-            "product_id",
-            "category",
-            "views",
-            "add_to_carts",
-            "purchases",
-            rate("add_to_carts", "views").alias("view_to_cart_conversion"),
-            rate("purchases", "views").alias("view_to_purchase_conversion"),
-            rate("purchases", "add_to_carts").alias("cart_to_purchase_conversion"),
-            "event_date",
-        )
+    return sql(
+        f"""
+        select product_id, category,
+            sum(page_views) as views,
+            sum(add_to_carts) as add_to_carts,
+            sum(purchases) as purchases,
+            {rate("add_to_carts", "page_views")} as view_to_cart_conversion,
+            {rate("purchases", "page_views")} as view_to_purchase_conversion,
+            {rate("purchases", "add_to_carts")} as cart_to_purchase_conversion,
+            event_date
+        from {{products}}
+        where product_id is not null and event_count > searches
+        group by product_id, category, event_date
+        """,
+        products=products,
     )
 
 
 def hourly_revenue(products: DataFrame) -> DataFrame:
-    return products.groupBy("event_hour", "event_date").agg(
-        F.sum("revenue").cast("decimal(18,2)").alias("total_revenue"),
-        F.sum("purchases").alias("transaction_count"),
+    return sql(
+        """
+        select event_hour, cast(sum(revenue) as decimal(18,2)) as total_revenue,
+            sum(purchases) as transaction_count, event_date
+        from {products}
+        group by event_hour, event_date
+        """,
+        products=products,
     )
 
 
 def category_performance(products: DataFrame) -> DataFrame:
-    category = F.coalesce("category", F.lit("uncategorized"))
-    counts = ("page_views", "add_to_carts", "remove_from_carts", "purchases", "searches")
-    return products.groupBy(category.alias("category"), "event_date").agg(
-        F.sum("event_count").alias("event_count"),
-        *(F.sum(name).alias(name) for name in counts),
-        F.sum("revenue").cast("decimal(18,2)").alias("revenue"),
+    return sql(
+        """
+        select coalesce(category, 'uncategorized') as category,
+            sum(event_count) as event_count,
+            sum(page_views) as page_views,
+            sum(add_to_carts) as add_to_carts,
+            sum(remove_from_carts) as remove_from_carts,
+            sum(purchases) as purchases,
+            sum(searches) as searches,
+            cast(sum(revenue) as decimal(18,2)) as revenue,
+            event_date
+        from {products}
+        group by coalesce(category, 'uncategorized'), event_date
+        """,
+        products=products,
     )
 
 
@@ -462,28 +452,37 @@ def user_activity(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
 
     Published visitors of a date never overlap, so unique counts are plain counts.
     """
-
-    def count_of(kind: str) -> Column:
-        return F.count(F.when(F.col("kind") == kind, True))
-
-    unique = daily_visitors.groupBy("event_date").agg(
-        count_of("user").alias("unique_users"), count_of("session").alias("unique_sessions")
+    return sql(
+        """
+        select unique_users, unique_sessions, total_events, event_date
+        from (
+            select event_date, count_if(kind = 'user') as unique_users,
+                count_if(kind = 'session') as unique_sessions
+            from {visitors} group by event_date
+        ) join (
+            select event_date, sum(event_count) as total_events
+            from {products} group by event_date
+        ) using (event_date)
+        """,
+        visitors=daily_visitors,
+        products=products,
     )
-    totals = products.groupBy("event_date").agg(F.sum("event_count").alias("total_events"))
-    return unique.join(totals, "event_date")
 
 
 def top_products(funnel: DataFrame) -> DataFrame:
     """The ten most viewed products of all time; ties by product_id, then category."""
-    viewed = funnel.groupBy("product_id", "category").agg(F.sum("views").alias("view_count"))
-    first = viewed.where("view_count > 0").orderBy(F.desc("view_count"), "product_id", "category")
-    ranking = F.expr("row_number() over (order by view_count desc, product_id, category)")
-    return first.limit(10).select(
-        ranking.alias("rank"),
-        "product_id",
-        "category",
-        "view_count",
-        F.lit("all_time").alias("period"),
+    return sql(
+        """
+        select row_number() over (order by view_count desc, product_id, category) as rank,
+            product_id, category, view_count, 'all_time' as period
+        from (
+            select product_id, category, sum(views) as view_count
+            from {funnel} group by product_id, category
+            having sum(views) > 0
+            order by view_count desc, product_id, category limit 10
+        )
+        """,
+        funnel=funnel,
     )
 
 
@@ -624,7 +623,7 @@ class Lake:
         table = self.tables[name]
         self._check_schema(table, frame)
         meant = Counts()
-        counted = meant.of(frame, rows=F.count(F.lit(1)))
+        counted = meant.of(frame, rows="count(*)")
         writer = counted.write.option("compression", "zstd")
         if row_group_bytes:
             writer = writer.option("parquet.block.size", row_group_bytes)
@@ -854,8 +853,10 @@ class Counts:
         self._observation = Observation()
         self._found: dict[str, int] = {}
 
-    def of(self, frame: DataFrame, **counts: Column) -> DataFrame:
-        return frame.observe(self._observation, *(c.alias(name) for name, c in counts.items()))
+    def of(self, frame: DataFrame, **counts: str) -> DataFrame:
+        """The same frame, counting: each count by an SQL aggregate."""
+        named = (F.expr(f"{count} as {name}") for name, count in counts.items())
+        return frame.observe(self._observation, *named)
 
     def __getitem__(self, name: str) -> int:
         if not self._found:
@@ -996,7 +997,7 @@ class Run:
     def _write_bronze(self, lines: DataFrame) -> list[str]:
         nonce = hashlib.sha256(self.lake.run_id.encode()).hexdigest()
         received = Counts()
-        counted = received.of(lines, lines=F.count(F.lit(1)))
+        counted = received.of(lines, lines="count(*)")
         parallelism = self.spark.sparkContext.defaultParallelism
         # A gzip file is one task: spread the lines of few files before parsing them.
         if lines.rdd.getNumPartitions() < parallelism:
@@ -1005,6 +1006,7 @@ class Run:
         written = self.lake.write(BRONZE, rows, row_group_bytes=8 << 20)
         self.ledger.lines = received["lines"]
         audit({"lines read and bronze rows": (self.ledger.lines, written.rows)})
+        fit_shuffles(self.spark, self.ledger.lines)
         sources = sorted(found.values[-1] for found in written.partitions)
         self.ledger.files = len(sources)
         return sources
@@ -1016,10 +1018,10 @@ class Run:
         seen = Counts()
         counted = seen.of(
             events,
-            rows=F.count(F.lit(1)),
-            valid=F.count(F.when(F.col("is_valid"), True)),
-            quarantined=F.count(F.when(~F.col("is_valid"), True)),
-            corrupt=F.count("corrupt_record"),
+            rows="count(*)",
+            valid="count_if(is_valid)",
+            quarantined="count_if(not is_valid)",
+            corrupt="count(corrupt_record)",
         )
         batch = distinct_events(counted).persist()
         hours = touched_hours(batch)
@@ -1053,7 +1055,7 @@ class Run:
     def _write_quarantine(self, events: DataFrame) -> None:
         written = self.lake.write(QUARANTINE, quarantined(events))
         rows = self.lake.read(self.spark, QUARANTINE, written.partitions)
-        reasons = rows.select(F.explode("reasons").alias("reason")).groupBy("reason").count()
+        reasons = rows.selectExpr("explode(reasons) as reason").groupBy("reason").count()
         self.ledger.quarantined_by_reason = {
             row["reason"]: row["count"] for row in reasons.collect()
         }
@@ -1065,20 +1067,24 @@ class Run:
             for found in self.lake.published(SILVER, {hour.event_date for hour in hours})
             if found.values[:2] in wanted
         ]
-        flagged = batch.withColumn("is_known", F.lit(False))
+        flagged = batch.selectExpr("*", "false as is_known")
         if history:
             known = self.lake.read(self.spark, SILVER, history).where(within(hours))
-            marked = known.select("event_id", F.lit(True).alias("is_published"))
-            flagged = batch.join(marked, "event_id", "left").withColumn(
-                "is_known", F.col("is_published").isNotNull()
+            flagged = sql(
+                """
+                select events.*, known.event_id is not null as is_known
+                from {events} as events left join {known} as known using (event_id)
+                """,
+                events=batch,
+                known=known,
             )
         compared = Counts()
         counted = compared.of(
             flagged,
-            new=F.count(F.when(~F.col("is_known"), True)),
-            known=F.count(F.when(F.col("is_known"), True)),
+            new="count_if(not is_known)",
+            known="count_if(is_known)",
         )
-        self.lake.write(SILVER, silver_rows(counted.where(~F.col("is_known")), files))
+        self.lake.write(SILVER, silver_rows(counted.where("not is_known"), files))
         self.ledger.new_events = compared["new"]
         self.ledger.duplicates_in_lake = compared["known"]
 
@@ -1093,31 +1099,31 @@ class Run:
             if found.values[:2] in wanted and found.values not in done
         ]
         if missing:
-            silver = lake.read(self.spark, SILVER, missing).withColumn("run_id", F.col("run"))
+            silver = lake.read(self.spark, SILVER, missing)
             rolled = Counts()
-            rollup = rolled.of(product_hourly(silver), events=F.sum("event_count"))
+            rollup = rolled.of(product_hourly(silver), events="sum(event_count)")
             lake.write(PRODUCT_HOURLY, rollup)
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
         known = lake.read(self.spark, VISITORS, lake.published(VISITORS, dates))
-        fresh = visitors(batch).join(known, ["event_date", "kind", "id"], "left_anti")
-        lake.write(VISITORS, fresh.select("kind", "id", "event_date"))
+        lake.write(VISITORS, new_visitors(visitors(batch), known))
 
     def _write_gold(self, dates: set[date]) -> None:
         lake, spark = self.lake, self.spark
         products = lake.read(spark, PRODUCT_HOURLY, lake.current(PRODUCT_HOURLY, dates)).persist()
         daily = lake.read(spark, VISITORS, lake.current(VISITORS, dates))
-        answers: dict[str, Callable[[], DataFrame]] = {
-            FUNNEL: lambda: conversion_funnel(products),
-            HOURLY_REVENUE: lambda: hourly_revenue(products),
-            CATEGORY: lambda: category_performance(products),
-            ACTIVITY: lambda: user_activity(products, daily),
-            TOP_PRODUCTS: lambda: top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))),
+        answers = {
+            FUNNEL: conversion_funnel(products),
+            HOURLY_REVENUE: hourly_revenue(products),
+            CATEGORY: category_performance(products),
+            ACTIVITY: user_activity(products, daily),
         }
         try:
-            for name, answer in answers.items():
-                lake.write(name, answer().coalesce(1))
+            # Each is a handful of rows: what they cost is planning, which runs side by side.
+            with ThreadPoolExecutor(len(answers)) as pool:
+                list(pool.map(lake.write, answers, (one.coalesce(1) for one in answers.values())))
         finally:
             products.unpersist()
+        lake.write(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))))
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1165,29 +1171,26 @@ class Run:
 
 def touched_hours(batch: DataFrame) -> list[Any]:
     """The hours that the batch has events in: events, lines and time bounds of each."""
-    return (
-        batch.groupBy("event_date", "event_hour")
-        .agg(
-            F.count(F.lit(1)).alias("events"),
-            F.sum("copies").alias("copies"),
-            F.min("event_timestamp").alias("earliest"),
-            F.max("event_timestamp").alias("latest"),
-        )
-        .collect()
-    )
+    return sql(
+        """
+        select event_date, event_hour, count(*) as events, sum(copies) as copies,
+            min(event_timestamp) as earliest, max(event_timestamp) as latest
+        from {batch} group by event_date, event_hour
+        """,
+        batch=batch,
+    ).collect()
 
 
-def within(hours: Sequence[Any]) -> Column:
+def within(hours: Sequence[Any]) -> str:
     """Whether an event's time is within the batch's own bounds in its hour."""
+
+    def between(earliest: datetime, latest: datetime) -> str:
+        return f"event_timestamp between timestamp'{earliest}' and timestamp'{latest}'"
+
     # Late events can touch hundreds of hours; one wide range then beats a predicate of hundreds.
     if len(hours) > 48:
-        return F.col("event_timestamp").between(
-            min(hour.earliest for hour in hours), max(hour.latest for hour in hours)
-        )
-    bounds = F.lit(False)
-    for hour in hours:
-        bounds = bounds | F.col("event_timestamp").between(hour.earliest, hour.latest)
-    return bounds
+        return between(min(hour.earliest for hour in hours), max(hour.latest for hour in hours))
+    return " or ".join(between(hour.earliest, hour.latest) for hour in hours)
 
 
 def readable(value: Any) -> str:
@@ -1212,11 +1215,15 @@ def configure(spark: SparkSession) -> None:
         "spark.sql.adaptive.optimizer.excludedRules": (
             "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
         ),
-        "spark.sql.shuffle.partitions": str(4 * spark.sparkContext.defaultParallelism),
         "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
     for name, value in settings.items():
         spark.conf.set(name, value)
+
+
+def fit_shuffles(spark: SparkSession, lines: int) -> None:
+    """Shuffle into partitions of some 200,000 lines: one for a small batch, hence one file."""
+    spark.conf.set("spark.sql.shuffle.partitions", str(max(1, round(lines / 200_000))))
 
 
 # The shell: everything that only exists inside a Glue job.

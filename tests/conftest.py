@@ -76,7 +76,9 @@ def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     builder = SparkSession.builder
     for name, value in spark_conf(data_dir / "s3", []).items():
         builder = builder.config(name, value)
-    session = builder.config("spark.master", "local[2]").getOrCreate()
+    builder = builder.config("spark.master", "local[2]")
+    # The job's statements are the same in every run: compile each of them once.
+    session = builder.config("spark.sql.codegen.cache.maxEntries", "5000").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     etl.configure(session)
     yield session

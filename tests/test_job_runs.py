@@ -119,30 +119,33 @@ def test_a_file_that_was_mended_takes_its_rejects_out_of_quarantine(lab: Lab) ->
     assert lab.rows(etl.QUARANTINE) == []
 
 
-PUBLISHED = [name for name in etl.PUBLISH_ORDER if name != etl.QUARANTINE]
+def dying_after(lake: etl.Lake, table: str) -> etl.Lake:
+    """The same lake, whose run dies right after it published a table."""
+    real: Callable[..., int] = lake.publish
+
+    def publish(name: str, superseded: Any) -> int:
+        done = real(name, superseded)
+        if name == table:
+            raise KeyboardInterrupt
+        return done
+
+    lake.publish = publish  # type: ignore[method-assign]
+    return lake
 
 
-@pytest.mark.parametrize("last", PUBLISHED)
-def test_a_run_that_dies_while_publishing_is_healed_by_the_next(lab: Lab, last: str) -> None:
+def test_a_run_that_dies_while_publishing_is_healed_by_the_next(lab: Lab) -> None:
     """The bookmark was not committed, so the next run is handed the same files."""
     yesterday = NOON - timedelta(days=1)
     lab.put(shop(yesterday), yesterday)
     lab.run()
-    key = lab.put([*shop(NOON), event(yesterday, user_id="late")], NOON)
-    dying = lab.lake()
-    real: Callable[..., int] = dying.publish
-
-    def publish(name: str, superseded: Any) -> int:
-        done = real(name, superseded)
-        if name == last:
-            raise KeyboardInterrupt
-        return done
-
-    dying.publish = publish  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        lab.run([key], dying)
-    lab.run([key])
-    assert lab.published() == lab.expected()
+    tables = (etl.BRONZE, etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS, etl.FUNNEL, etl.LEDGER)
+    for number, table in enumerate(tables):
+        at = NOON + number * MINUTES
+        key = lab.put([*shop(at), event(yesterday, user_id=f"late {number}")], at)
+        with pytest.raises(KeyboardInterrupt):
+            lab.run([key], dying_after(lab.lake(), table))
+        lab.run([key])
+        assert lab.published() == lab.expected(), f"died after {table}"
 
 
 def test_a_run_that_dies_before_publishing_leaves_everything_as_it_was(lab: Lab) -> None:

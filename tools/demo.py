@@ -26,6 +26,8 @@ from tools.notebook import execute, write_report
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "demo"
 REPORT = ROOT / "build" / "report.html"
+# Not the one on PATH, which may be another version with a configuration of its own.
+AWS_CLI = Path(sys.executable).with_name("aws")
 STUDENT_ID = "demo"
 STACK = f"capstone-{STUDENT_ID}"
 STEPS = (
@@ -71,7 +73,7 @@ def deploy() -> dict[str, str]:
     ]
     for command in (create, ["wait", "stack-create-complete"]):
         arguments = ["cloudformation", *command, "--stack-name", STACK, "--region", DEFAULT_REGION]
-        done = subprocess.run(["aws", *arguments], capture_output=True, text=True)
+        done = subprocess.run([str(AWS_CLI), *arguments], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"aws {' '.join(arguments)}: {done.stderr.strip()}")
     stack = boto3.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
