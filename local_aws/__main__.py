@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -72,7 +73,9 @@ def env(data_dir: Path) -> int:
 
 
 def _how_to_use(data_dir: Path) -> str:
-    command = "python -m local_aws env"
+    # The interpreter at hand, not the one that a shell may find: only this one has what it needs.
+    python = min(os.path.relpath(sys.executable), sys.executable, key=len)
+    command = f"{shlex.quote(python)} -m local_aws env"
     if data_dir != Path(DEFAULT_DATA_DIR):
         command += f" --data-dir {shlex.quote(str(data_dir))}"
     return f'point a shell at it: eval "$({command})"; Ctrl-C stops it'

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
+from traitlets.config import Config
 
 CELL_SECONDS = 900
 
@@ -28,7 +30,11 @@ def execute(path: Path, folder: Path) -> Any:
         if cell_index in headings:
             print(f"      {headings[cell_index]}", flush=True)
 
-    runner = ExecutePreprocessor(timeout=CELL_SECONDS, on_cell_start=announce)
+    # Sockets in the file system: nothing listens on a port, and the kernel has nothing to warn of.
+    transport = Config(KernelManager={"transport": "ipc"})
+    runner = ExecutePreprocessor(
+        config=transport, timeout=CELL_SECONDS, on_cell_start=announce, coalesce_streams=True
+    )
     try:
         runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
     except CellExecutionError as error:
@@ -43,8 +49,17 @@ def _headings(notebook: Any) -> dict[int, str]:
     return {n: title.lstrip("# ") for n, title in titles.items() if title.startswith("#")}
 
 
+def settle_progress_bars(notebook: Any) -> None:
+    """Leave of each line only what a terminal would show: the text after its last carriage return."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = re.sub(r"[^\n]*\r", "", output.text)
+
+
 def write_report(notebook: Any, path: Path) -> None:
     """Write an executed notebook as one HTML file: prose, tables and charts, no code."""
+    settle_progress_bars(notebook)
     exporter = HTMLExporter(exclude_input=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": "Shop events"}})
     path.parent.mkdir(parents=True, exist_ok=True)

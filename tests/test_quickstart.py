@@ -1,0 +1,161 @@
+"""The README's quick start on AWS, word for word, on the embedded AWS."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tools import notebook
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+STACK = "capstone-student-001"
+STEPS = dict(
+    re.findall(
+        r"<!-- step: (\w+) -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+)
+
+
+def do(step: str) -> str:
+    """Run a step of the README in a shell with the packages of this environment on its PATH."""
+    assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", STEPS[step]],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+    )
+    assert done.returncode == 0, f"{step}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def ensured(report: str) -> list[str]:
+    """What the notebook's ensure_* steps said."""
+    return re.findall(r"^(?:Script|Job|Saved query) \S+ (.*)$", report, re.MULTILINE)
+
+
+def test_the_readmes_quick_start_works_word_for_word(
+    aws_env: dict[str, str], client: Callable[[str], Any], tmp_path: Path
+) -> None:
+    assert list(STEPS) == ["deploy", "generate", "notebook", "run", "query", "teardown"]
+    (ROOT / "build").mkdir(exist_ok=True)
+    do("deploy")
+    every_resource_exists(client)
+    few = {
+        "BUCKET": f"capstone-events-student-001-{ACCOUNT}",
+        "MIN_EVENTS": "300",
+        "MAX_EVENTS": "400",
+    }
+    client("lambda").update_function_configuration(
+        FunctionName="capstone-event-generator-student-001", Environment={"Variables": few}
+    )
+    do("generate")
+    do("notebook")
+    report = (ROOT / "build" / "build_pipeline.html").read_text()
+    assert set(ensured(report)) == {"created"}
+    assert len(ensured(report)) == 7
+
+    assert '"JobRunId"' in do("run")
+    wait_for_run(client)
+    execution = re.search(r'"QueryExecutionId": "(.*)"', do("query"))
+    assert execution
+    found = rows_of(client, execution[1])
+    assert [row[0] for row in found] == ["rank", *map(str, range(1, len(found)))]
+
+    again = executed_again(tmp_path)
+    assert set(ensured(again)) == {"unchanged"}
+    assert len(ensured(again)) == 7
+    do("teardown")
+    nothing_is_left(client)
+
+
+ACCOUNT = "123456789012"
+
+
+def every_resource_exists(client: Callable[[str], Any]) -> None:
+    """Each resource of the stack, asked for through its own service."""
+    asked = {
+        "AWS::S3::Bucket": lambda name: client("s3").head_bucket(Bucket=name),
+        "AWS::S3::BucketPolicy": lambda name: client("s3").get_bucket_policy(Bucket=name),
+        "AWS::Lambda::Function": lambda name: client("lambda").get_function(FunctionName=name),
+        "AWS::Lambda::Permission": lambda _: client("lambda").get_policy(
+            FunctionName="capstone-event-generator-student-001"
+        ),
+        "AWS::Logs::LogGroup": lambda name: client("logs").list_tags_log_group(logGroupName=name),
+        "AWS::Events::Rule": lambda name: client("events").describe_rule(Name=name),
+        "AWS::Glue::Database": lambda name: client("glue").get_database(Name=name),
+        "AWS::Glue::Table": lambda name: table_by_name(client, name),
+        "AWS::Athena::WorkGroup": lambda name: client("athena").get_work_group(WorkGroup=name),
+        "Custom::BucketCleanup": lambda name: name,
+    }
+    resources = client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    for resource in resources:
+        assert asked[resource["ResourceType"]](resource["PhysicalResourceId"]), resource
+    assert {resource["ResourceType"] for resource in resources} == set(asked)
+
+
+def table_by_name(client: Callable[[str], Any], name: str) -> list[dict[str, Any]]:
+    databases = [f"{layer}_student_001" for layer in ("bronze", "silver", "gold")]
+    tables = [t for d in databases for t in client("glue").get_tables(DatabaseName=d)["TableList"]]
+    return [table for table in tables if table["Name"] == name]
+
+
+def wait_for_run(client: Callable[[str], Any]) -> None:
+    while True:
+        runs = client("glue").get_job_runs(JobName="capstone-etl-student-001")["JobRuns"]
+        if runs[0]["JobRunState"] not in ("STARTING", "RUNNING"):
+            break
+        time.sleep(0.3)
+    assert [run["JobRunState"] for run in runs] == ["SUCCEEDED"] * 4
+
+
+def rows_of(client: Callable[[str], Any], execution: str) -> list[list[str]]:
+    athena = client("athena")
+    while True:
+        state = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+        if state["State"] not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(0.1)
+    assert state["State"] == "SUCCEEDED", state
+    answer = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    return [[cell.get("VarCharValue", "") for cell in row["Data"]] for row in answer]
+
+
+def executed_again(folder: Path) -> str:
+    """The notebook's second execution, as far as it creates and updates things."""
+    whole = nbformat.read(ROOT / "build_pipeline.ipynb", as_version=4)
+    ids = [cell["id"] for cell in whole.cells]
+    whole.cells = whole.cells[: ids.index("saved") + 1]
+    nbformat.write(whole, folder / "part.ipynb")
+    (folder / "queries.sql").write_text((ROOT / "queries.sql").read_text())
+    os.environ["STUDENT_ID"] = "student-001"
+    executed = notebook.execute(folder / "part.ipynb", folder)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+
+
+def nothing_is_left(client: Callable[[str], Any]) -> None:
+    mine = "student-001", "student_001"
+    names = [
+        *(bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]),
+        *(f["FunctionName"] for f in client("lambda").list_functions()["Functions"]),
+        *(g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]),
+        *(rule["Name"] for rule in client("events").list_rules()["Rules"]),
+        *(database["Name"] for database in client("glue").get_databases()["DatabaseList"]),
+        *(job["Name"] for job in client("glue").get_jobs()["Jobs"]),
+        *(group["Name"] for group in client("athena").list_work_groups()["WorkGroups"]),
+    ]
+    assert [name for name in names if any(part in name for part in mine)] == []
