@@ -43,7 +43,7 @@ class Batches:
     start: datetime = datetime.fromisoformat(DEFAULT_START)
 
 
-class _TemplateLoader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
+class _TemplateLoader(yaml.SafeLoader):
     """YAML with CloudFormation's short forms, `!Ref` and the like."""
 
 

@@ -27,7 +27,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -117,7 +117,8 @@ class Options:
 
 def sql(statement: str, **frames: DataFrame) -> DataFrame:
     """A frame by a statement that names its input frames in braces."""
-    return next(iter(frames.values())).sparkSession.sql(statement, **frames)
+    spark = next(iter(frames.values())).sparkSession
+    return spark.sql(statement, args=None, **frames)
 
 
 # Bronze: one row per line received.
@@ -201,7 +202,8 @@ def source_time(source: str) -> datetime | None:
     name = FILE_NAME.search(source)
     try:
         if folders:
-            return datetime(*(int(part or 0) for part in folders.groups()), tzinfo=UTC)
+            year, month, day, hour, minute = (int(part or 0) for part in folders.groups())
+            return datetime(year, month, day, hour, minute, tzinfo=UTC)
         if name:
             return datetime.strptime("".join(name.groups()), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
@@ -308,9 +310,9 @@ def distinct_events(events: DataFrame) -> DataFrame:
     Identity is all nine fields. Grouping by them stays a hash aggregate as long as what is kept
     beside them is fixed-width, hence the file's position instead of its name.
     """
-    fields = ("event_timestamp", *RAW_FIELDS[1:])
-    identity = ", ".join(fields)
-    kept = ", ".join(name for name in fields if name not in ("quantity", "price"))
+    typed_fields = ("event_timestamp", *RAW_FIELDS[1:])
+    identity = ", ".join(typed_fields)
+    kept = ", ".join(name for name in typed_fields if name not in ("quantity", "price"))
     grouped = sql(
         f"""
         select {identity}, min(file_id) as file_id, count(*) as copies,
@@ -1234,7 +1236,7 @@ def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
 
     The transformation_ctx is the key of the bookmark's state: renamed, it reads everything again.
     """
-    frame = glue_context.create_dynamic_frame.from_options(
+    found = glue_context.create_dynamic_frame.from_options(
         connection_type="s3",
         connection_options={"paths": [source_path], "recurse": True},
         format="csv",
@@ -1246,19 +1248,24 @@ def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
         },
         transformation_ctx="raw_events",
     )
-    return frame.toDF()
+    frame: DataFrame = found.toDF()
+    return frame
 
 
 def options_from(
     argv: list[str], resolve: Callable[[list[str], list[str]], dict[str, str]]
 ) -> Options:
     """Options of the job arguments; those with a default may be left out."""
-    required = ["source_path", "bronze_database", "silver_database", "gold_database", "aws_region"]
-    numbers = ["max_event_age_days", "max_event_lead_days", "sweep_after_days"]
-    given = [name for name in numbers if f"--{name}" in argv]
-    found = resolve(argv, [*required, *given])
-    days = {name: int(found[name]) for name in given}
-    return Options(**{name: found[name] for name in required}, **days)
+    known = fields(Options)
+    wanted = [f"--{one.name}" in argv or one.default is MISSING for one in known]
+    found = resolve(
+        argv, [one.name for one, is_wanted in zip(known, wanted, strict=True) if is_wanted]
+    )
+    given = {one.name: found[one.name] for one in known if one.name in found}
+    values: dict[str, Any] = {
+        name: int(value) if name.endswith("_days") else value for name, value in given.items()
+    }
+    return Options(**values)
 
 
 def main(argv: list[str]) -> None:

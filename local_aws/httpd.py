@@ -26,7 +26,7 @@ class PortInUse(OSError):
         )
 
 
-class _Handler(MotoRequestHandler):  # type: ignore[misc]
+class _Handler(MotoRequestHandler):
     """Serves one connection: keep-alive, which werkzeug's own handler does not do, and no log."""
 
     protocol_version = "HTTP/1.1"

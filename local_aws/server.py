@@ -131,7 +131,7 @@ def _create_lab_role() -> None:
     )
 
 
-class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+class Dispatcher(DomainDispatcherApplication):
     """Moto's dispatcher: refuses unknown services, and answers errors in the caller's format."""
 
     def __init__(self) -> None:

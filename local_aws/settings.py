@@ -32,7 +32,7 @@ class Settings:
 
     @property
     def s3_dir(self) -> Path:
-        """Root of the object store: the object ``s3://<bucket>/<key>`` is ``<s3_dir>/<bucket>/<key>``."""
+        """Root of the object store: ``s3://<bucket>/<key>`` is ``<s3_dir>/<bucket>/<key>``."""
         return self.data_dir / "s3"
 
 

@@ -1,4 +1,4 @@
-"""A lake of one's own on the embedded AWS, driven by the job's own functions in a warm Spark session."""
+"""A lake of one's own on the embedded AWS, driven by the job's functions in a warm session."""
 
 from __future__ import annotations
 

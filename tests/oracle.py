@@ -1,8 +1,8 @@
 """What every table must hold, in plain Python, from the raw lines alone.
 
 Shares no code with the job: it reads the data contract and the definitions of the tables a second
-time, so that a mistake must be made twice to go unseen. Files are `(key, lines)`; order and grouping
-do not matter, which is the point.
+time, so that a mistake must be made twice to go unseen. Files are `(key, lines)`; their order and
+grouping do not matter, which is the point.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-FIELDS = "timestamp user_id session_id event_type product_id category quantity price search_query".split()
+FIELDS = (
+    "timestamp",
+    "user_id",
+    "session_id",
+    "event_type",
+    "product_id",
+    "category",
+    "quantity",
+    "price",
+    "search_query",
+)
 TYPES = {"page_view", "add_to_cart", "remove_from_cart", "purchase", "search"}
 CART = {"add_to_cart", "remove_from_cart", "purchase"}
 CENT = Decimal("0.01")

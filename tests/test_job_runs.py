@@ -138,7 +138,7 @@ def test_a_run_that_dies_while_publishing_is_healed_by_the_next(lab: Lab) -> Non
     yesterday = NOON - timedelta(days=1)
     lab.put(shop(yesterday), yesterday)
     lab.run()
-    tables = (etl.BRONZE, etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS, etl.FUNNEL, etl.LEDGER)
+    tables = (etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS, etl.FUNNEL)
     for number, table in enumerate(tables):
         at = NOON + number * MINUTES
         key = lab.put([*shop(at), event(yesterday, user_id=f"late {number}")], at)

@@ -1,45 +1,32 @@
-"""The deployed pipeline as its users drive it: AWS CLI, Glue job runs, Athena, the notebook."""
+"""The deployed pipeline: real Glue job runs in processes of their own, answers through Athena."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import generate_sample_data
 import lab
 import oracle
 import pytest
 import template_schemas
 from lab import event
 
+import generate_sample_data
 from tools import local
-from tools.notebook import execute
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-AWS = str(Path(sys.executable).with_name("aws"))
+SCRIPT = ROOT / "glue_jobs" / "capstone_etl.py"
 Pipeline = dict[str, str]
-
-
-def aws(*arguments: str) -> Any:
-    """Run the AWS CLI against the embedded AWS; returns its JSON, or its text."""
-    assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
-    done = subprocess.run([AWS, *arguments], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, f"aws {' '.join(arguments)}: {done.stderr}"
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        return done.stdout
 
 
 def run_job(client: Callable[[str], Any], outputs: Pipeline) -> dict[str, Any]:
@@ -64,38 +51,30 @@ def rows(sql: str, outputs: Pipeline) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def notebook_namespace() -> dict[str, Any]:
-    """The notebook's own functions: its cells of definitions, executed without running a job."""
-    notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
-    cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
-    return {"cells": cells}
-
-
-@pytest.fixture(scope="module")
-def outputs(deploy: Callable[[str], Pipeline], client: Callable[[str], Any]) -> Iterator[Pipeline]:
-    """A deployed stack with the job as the notebook defines it."""
-    yield deploy("pipeline")
+def outputs(deploy: Callable[[str], Pipeline]) -> Pipeline:
+    return deploy("pipeline")
 
 
 @pytest.fixture
-def job(
-    outputs: Pipeline,
-    client: Callable[[str], Any],
-    notebook_namespace: dict[str, Any],
-    aws_env: dict[str, str],
-) -> Pipeline:
-    """The same stack with its Glue job, made by the notebook's own cell."""
-    script = ROOT / "glue_jobs" / "capstone_etl.py"
-    bucket, key = outputs["ScriptLocation"].removeprefix("s3://").split("/", 1)
-    client("s3").upload_file(str(script), bucket, key)
+def job(outputs: Pipeline, client: Callable[[str], Any], aws_env: dict[str, str]) -> Pipeline:
+    """A deployed stack with its Glue job, made by the notebook's own cell."""
+    upload_script(client, outputs, SCRIPT.read_text(encoding="utf-8"))
+    notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
     names = {"glue": client("glue"), "outputs": outputs, "AWS_REGION": "us-west-2"}
-    exec(notebook_namespace["cells"]["job"], names)  # noqa: S102
+    exec(cells["job"], names)  # noqa: S102
     return outputs
 
 
-def test_three_runs_read_each_file_once_and_equal_the_oracle(
+def upload_script(client: Callable[[str], Any], outputs: Pipeline, text: str) -> None:
+    bucket, key = outputs["ScriptLocation"].removeprefix("s3://").split("/", 1)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+
+
+def test_runs_read_each_file_once_and_equal_the_oracle_whatever_happens(
     job: Pipeline, client: Callable[[str], Any]
 ) -> None:
+    """Two files; one more, and the run killed before its commit; the same again; nothing new."""
     when = lab.NOON
     key_of = generate_sample_data.load_generator().object_key
     hostile = "events/resent/a b%20c=ü'--/events-20261105-120000.jsonl.gz"
@@ -105,19 +84,47 @@ def test_three_runs_read_each_file_once_and_equal_the_oracle(
     }
     for key, lines in files.items():
         put(client, job, key, lines)
-    assert run_job(client, job)["JobRunState"] == "SUCCEEDED"
-
-    late = when + lab.timedelta(minutes=5)
-    files[key_of(late)] = [event(late, product_id="p2"), event(when - lab.timedelta(days=3))]
-    put(client, job, key_of(late), files[key_of(late)])
-    second = run_job(client, job)
-    assert second["JobRunState"] == "SUCCEEDED", second["ErrorMessage"]
-    third = run_job(client, job)
-    assert third["JobRunState"] == "SUCCEEDED", third["ErrorMessage"]
-
-    ledger = rows("select files, lines, new_events from pipeline_runs order by run_id", job)
-    assert ledger == [(2, 6, 3), (1, 2, 2), (0, 0, 0)]
+    succeed(client, job)
     assert answers(job) == expected_answers(oracle.expected(files.items()))
+
+    late = when + timedelta(minutes=5)
+    files[key_of(late)] = [event(late, product_id="p2"), event(when - timedelta(days=3))]
+    put(client, job, key_of(late), files[key_of(late)])
+    run_and_kill_before_commit(client, job)
+    assert answers(job) == expected_answers(oracle.expected(files.items()))
+    succeed(client, job)
+    succeed(client, job)
+
+    ledger = (
+        "select files, lines, new_events, duplicates_in_lake from pipeline_runs order by run_id"
+    )
+    assert rows(ledger, job) == [(2, 6, 3, 0), (1, 2, 2, 0), (1, 2, 0, 2), (0, 0, 0, 0)]
+    assert answers(job) == expected_answers(oracle.expected(files.items()))
+    rejected = rows("select files, corrupt, quarantined from pipeline_runs order by run_id", job)
+    assert rejected[0] == (2, 2, 2)
+
+
+def succeed(client: Callable[[str], Any], outputs: Pipeline) -> None:
+    run = run_job(client, outputs)
+    assert run["JobRunState"] == "SUCCEEDED", run.get("ErrorMessage")
+
+
+def run_and_kill_before_commit(client: Callable[[str], Any], outputs: Pipeline) -> None:
+    """SIGKILL of the whole process group, once the ledger is published: nothing cleans up."""
+    script = SCRIPT.read_text(encoding="utf-8")
+    assert script.count("    job.commit()\n") == 1
+    pausing = script.replace("    job.commit()\n", "    time.sleep(600)\n    job.commit()\n")
+    upload_script(client, outputs, pausing)
+    before = len(rows("select run_id from pipeline_runs", outputs))
+    run_id = client("glue").start_job_run(JobName=outputs["GlueJobName"])["JobRunId"]
+    while len(rows("select run_id from pipeline_runs", outputs)) == before:
+        assert state_of(client, outputs, run_id) in ("STARTING", "RUNNING")
+        time.sleep(0.5)
+    kill_run(run_id)
+    while state_of(client, outputs, run_id) == "RUNNING":
+        time.sleep(0.2)
+    assert state_of(client, outputs, run_id) == "FAILED"
+    upload_script(client, outputs, script)
 
 
 def answers(outputs: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
@@ -146,34 +153,14 @@ def expected_answers(tables: oracle.Tables) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-def test_a_run_killed_before_its_commit_is_read_again_and_changes_nothing(
-    job: Pipeline, client: Callable[[str], Any]
-) -> None:
-    """SIGKILL of the whole process group, once the ledger is published: nothing cleans up."""
-    when = lab.NOON + lab.timedelta(hours=1)
-    key = generate_sample_data.load_generator().object_key(when)
-    before = len(rows("select run_id from pipeline_runs", job))
-    put(client, job, key, [event(when, user_id=f"k{n}") for n in range(5)])
-    glue, name = client("glue"), job["GlueJobName"]
-    pause = {"--sweep_after_days": "7", "--pause_before_commit": "60"}
-    run_id = glue.start_job_run(JobName=name, Arguments=pause)["JobRunId"]
-    while len(rows("select run_id from pipeline_runs", job)) == before:
-        assert glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]["JobRunState"] != "FAILED"
-        time.sleep(0.2)
-    kill_run(run_id)
-    while glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]["JobRunState"] == "RUNNING":
-        time.sleep(0.2)
-    after_kill = answers(job)
-    assert run_job(client, job)["JobRunState"] == "SUCCEEDED"
-    last = rows(
-        "select lines, new_events, duplicates_in_lake from pipeline_runs order by run_id", job
-    )
-    assert last[-1] == (5, 0, 5)
-    assert answers(job) == after_kill
+def state_of(client: Callable[[str], Any], outputs: Pipeline, run_id: str) -> str:
+    run = client("glue").get_job_run(JobName=outputs["GlueJobName"], RunId=run_id)
+    return str(run["JobRun"]["JobRunState"])
 
 
 def kill_run(run_id: str) -> None:
     found = subprocess.run(["pgrep", "-f", run_id], capture_output=True, text=True).stdout.split()
-    groups = {os.getpgid(int(pid)) for pid in found}
-    for group in groups - {os.getpgid(0)}:
+    groups = {os.getpgid(int(pid)) for pid in found} - {os.getpgid(0)}
+    assert groups, f"no process of {run_id}"
+    for group in groups:
         os.killpg(group, signal.SIGKILL)

@@ -1,7 +1,8 @@
 """The whole pipeline on the embedded AWS, start to end: `python -m tools.demo` (`make demo`).
 
-Starts an embedded AWS of its own on a free port, deploys the template, loads the sample files, executes
-the notebook, prints the five answers and the ledger, writes `build/report.html`, and stops everything.
+Starts an embedded AWS of its own on a free port, deploys the template, loads the sample files,
+executes the notebook, prints the five answers and the ledger, writes `build/report.html`, and stops
+everything that it started.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put the job's script into the notebook's script cell: `python -m tools.embed_job` (`make notebook`)."""
+"""Put the job's script into the notebook: `python -m tools.embed_job` (`make notebook`)."""
 
 from __future__ import annotations
 

@@ -9,13 +9,12 @@ from typing import Any
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CellExecutionError, ExecutePreprocessor
-from traitlets.config import Config
 
 CELL_SECONDS = 900
 
 
 def execute(path: Path, folder: Path) -> Any:
-    """Execute a notebook with `folder` as its working directory, printing each section as it begins.
+    """Execute a notebook with `folder` as its working directory, printing its sections on the way.
 
     Returns:
         The executed notebook.
@@ -30,10 +29,10 @@ def execute(path: Path, folder: Path) -> Any:
         if cell_index in headings:
             print(f"      {headings[cell_index]}", flush=True)
 
-    # Sockets in the file system: nothing listens on a port, and the kernel has nothing to warn of.
-    transport = Config(KernelManager={"transport": "ipc"})
+    # The kernel listens on loopback only, and need not warn that it does.
+    quiet = ["--IPKernelApp.log_level=40"]
     runner = ExecutePreprocessor(
-        config=transport, timeout=CELL_SECONDS, on_cell_start=announce, coalesce_streams=True
+        extra_arguments=quiet, timeout=CELL_SECONDS, on_cell_start=announce, coalesce_streams=True
     )
     try:
         runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
@@ -50,7 +49,7 @@ def _headings(notebook: Any) -> dict[int, str]:
 
 
 def settle_progress_bars(notebook: Any) -> None:
-    """Leave of each line only what a terminal would show: the text after its last carriage return."""
+    """Leave of each line what a terminal would show: the text after its last return."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "stream":

@@ -44,7 +44,7 @@ def install() -> None:
     responses.install()
 
 
-class DeployedMap(ResourceMap):  # type: ignore[misc]
+class DeployedMap(ResourceMap):
     """The values that templates refer to. Moto's own makes a resource when somebody looks at it."""
 
     def __getitem__(self, key: str) -> Any:

@@ -43,7 +43,7 @@ REFERENCE = re.compile(r"\$\{([^!}][^}]*)\}")
 Template = dict[str, Any]
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """YAML as CloudFormation reads it: short forms of functions, and dates are just strings."""
 
 

@@ -22,7 +22,6 @@ _LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.session.timeZone": "UTC",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
 }
 
 
@@ -39,7 +38,16 @@ def spark_conf(s3_dir: Path, buckets: Iterable[str]) -> dict[str, str]:
         f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": f"{(s3_dir / bucket).as_uri()}/"
         for bucket in buckets
     }
-    return {**_LOCAL, **_FILE_SYSTEM, **mounts, "spark.driver.memory": driver_memory()}
+    own = {
+        "spark.driver.memory": driver_memory(),
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {java_options()}".strip(),
+    }
+    return {**_LOCAL, **_FILE_SYSTEM, **mounts, **own}
+
+
+def java_options() -> str:
+    """More options of a run's JVM: ``LOCAL_AWS_JAVA_OPTIONS``, else none."""
+    return os.environ.get("LOCAL_AWS_JAVA_OPTIONS", "")
 
 
 def driver_memory() -> str:

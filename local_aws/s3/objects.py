@@ -16,7 +16,7 @@ Stamp = tuple[int, int, int]
 BLOCK = 1 << 20
 
 
-class DiskKey(FakeKey):  # type: ignore[misc]
+class DiskKey(FakeKey):
     """One version of an object, or a part of an upload.
 
     Its bytes are in the file `path`: the object's own in the bucket for the current version, a

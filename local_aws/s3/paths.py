@@ -12,7 +12,7 @@ from local_aws import settings
 MAX_SEGMENT_BYTES = 255
 
 
-class KeyNotSupported(S3ClientError):  # type: ignore[misc]
+class KeyNotSupported(S3ClientError):
     """S3 takes the key; it cannot be a file."""
 
     def __init__(self, bucket: str, key: str, reason: str) -> None:

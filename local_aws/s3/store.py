@@ -20,7 +20,7 @@ from local_aws.s3.paths import KeyNotSupported, bucket_dir, can_be_file, hidden_
 Version: TypeAlias = Any  # a DiskKey, or moto's FakeDeleteMarker
 
 
-class DiskKeys(_VersionedKeyStore):  # type: ignore[misc]
+class DiskKeys(_VersionedKeyStore):
     """Versions by key, oldest first; the last one is current.
 
     The bytes of the current version are the file in the bucket. That file is the truth: written,
