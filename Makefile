@@ -51,7 +51,7 @@ notebook: install ## Put glue_jobs/capstone_etl.py into the notebook's script ce
 	@$(BIN)/python -m tools.embed_job
 
 lock: install ## Resolve requirements.txt into requirements.lock
-	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m pip install --quiet uv==0.13.9
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --no-emit-index-url --no-emit-find-links --quiet requirements.txt -o requirements.lock
 

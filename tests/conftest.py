@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from lab import Lab
+from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
 
 from glue_jobs import capstone_etl as etl
@@ -40,8 +40,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def endpoint(data_dir: Path) -> Iterator[str]:
     """The URL of an embedded AWS that the whole session shares."""
-    # These runs are short: what the optimizing compiler would gain, it does not live to pay back.
-    os.environ["LOCAL_AWS_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
     with local.embedded_aws(data_dir) as aws:
         del os.environ["LOCAL_AWS_JAVA_OPTIONS"]
         yield aws.wait_until_ready()

@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from generate_sample_data import load_generator
 
@@ -106,17 +105,17 @@ def test_generator_never_holds_the_whole_text_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "local")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def s3(aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client, and the empty bucket `raw` that the function is told to write to."""
     for name, value in {"BUCKET": "raw", "MIN_EVENTS": "200", "MAX_EVENTS": "300"}.items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="raw")
-        yield client
+    client = boto3.client("s3")
+    region = {"LocationConstraint": aws_env["AWS_REGION"]}
+    client.create_bucket(Bucket="raw", CreateBucketConfiguration=region)
+    yield client
+    for entry in client.list_objects_v2(Bucket="raw").get("Contents", []):
+        client.delete_object(Bucket="raw", Key=entry["Key"])
+    client.delete_bucket(Bucket="raw")
 
 
 @pytest.fixture

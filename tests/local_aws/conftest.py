@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from lab import SHORT_RUNS
 
 from local_aws import server
 
@@ -14,9 +16,11 @@ REGION = "us-west-2"
 @pytest.fixture(scope="session")
 def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.RunningServer]:
     """One embedded AWS for all tests; each uses names of its own."""
+    os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
     running = server.start(tmp_path_factory.mktemp("aws") / "data")
     yield running
     running.stop()
+    os.environ.pop("LOCAL_AWS_JAVA_OPTIONS", None)
 
 
 @pytest.fixture(scope="session")
