@@ -35,6 +35,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -1268,6 +1269,14 @@ def options_from(
     return Options(**values)
 
 
+def sweep_up(lake: Lake, now: datetime) -> None:
+    """Sweep, without failing a run whose work is published: the next one sweeps again."""
+    try:
+        print(f"swept {lake.sweep(now)} objects that no partition points to", flush=True)
+    except ClientError as refused:
+        print(f"could not sweep, the next run will: {refused}", flush=True)
+
+
 def main(argv: list[str]) -> None:
     """Run the job: read what is new, process it, and commit the bookmark last."""
     from awsglue.context import GlueContext
@@ -1296,9 +1305,7 @@ def main(argv: list[str]) -> None:
         print("no new files since the last run", flush=True)
     Run(spark, lake, Ledger(run_id, glue_run_id, started)).process(frame)
     job.commit()
-    swept = lake.sweep(started)
-    if swept:
-        print(f"swept {swept} objects that no partition points to", flush=True)
+    sweep_up(lake, started)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from lab import NOON, Lab, event, purchase
 
 from glue_jobs import capstone_etl as etl
 
+pytestmark = pytest.mark.slow
+
 MINUTES = timedelta(minutes=5)
 
 
@@ -243,3 +245,12 @@ def test_written_schemas_equal_the_template(lab: Lab) -> None:
         written = lab.spark.read.parquet(location).dtypes
         assert written == columns, name
         assert list(lab.rows(name)[0]) == [column for column, _ in (*columns, *keys)], name
+
+
+def test_a_sweep_that_is_refused_does_not_fail_the_run(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = lab.lake()
+    lab.client("s3").delete_bucket(Bucket=lab.outputs["AnalyticsOutputBucket"])
+    etl.sweep_up(lake, etl.datetime.now(etl.UTC))
+    assert "could not sweep, the next run will" in capsys.readouterr().out

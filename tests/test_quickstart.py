@@ -51,7 +51,6 @@ def test_the_readmes_quick_start_works_word_for_word(
     aws_env: dict[str, str], client: Callable[[str], Any], tmp_path: Path
 ) -> None:
     assert list(STEPS) == ["deploy", "generate", "notebook", "run", "query", "teardown"]
-    (ROOT / "build").mkdir(exist_ok=True)
     do("deploy")
     every_resource_exists(client)
     few = {

@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 
 from local_aws import server, settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "capstone-starter.cfn.yaml"
 Client = Callable[[str], Any]

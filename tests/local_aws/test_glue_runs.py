@@ -14,6 +14,8 @@ from local_aws import settings
 from local_aws.glue import arguments
 from local_aws.glue import run as run_module
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "glue-runs"
 _numbers = itertools.count()
 

@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 
 from local_aws import settings
 
+pytestmark = pytest.mark.slow
+
 Client = Callable[[str], Any]
 Deploy = Callable[..., str]
 ROLE = "arn:aws:iam::123456789012:role/LabRole"
