@@ -251,7 +251,7 @@ raw_events = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(lines=st.lists(raw_events.map(json.dumps), min_size=1, max_size=40))
 def test_any_json_object_is_judged_as_the_oracle_judges_it(
     spark: SparkSession, lines: list[str]

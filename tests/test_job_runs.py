@@ -145,7 +145,7 @@ def test_a_run_that_dies_while_publishing_is_healed_by_the_next(lab: Lab) -> Non
     yesterday = NOON - timedelta(days=1)
     lab.put(shop(yesterday), yesterday)
     lab.run()
-    tables = (etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS, etl.FUNNEL)
+    tables = (etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS)
     for number, table in enumerate(tables):
         at = NOON + number * MINUTES
         key = lab.put([*shop(at), event(yesterday, user_id=f"late {number}")], at)

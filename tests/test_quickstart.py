@@ -66,6 +66,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     report = (ROOT / "build" / "build_pipeline.html").read_text()
     assert set(ensured(report)) == {"created"}
     assert len(ensured(report)) == 7
+    assert "Third run: 0 files, 0 lines, 0 new events" in report
 
     assert '"JobRunId"' in do("run")
     wait_for_run(client)

@@ -122,7 +122,6 @@ def error_of(failure: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
-@pytest.mark.slow
 def test_a_run_reads_each_object_with_its_exact_name_and_saves_its_bookmark(glue: Glue) -> None:
     s3 = glue.client("s3")
     odd = "runs-in/h=1/x y%20+#?{a}*[b]ü.txt"

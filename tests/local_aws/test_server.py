@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from local_aws import processes, server
 from local_aws.datadir import DataDir, DataDirError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 Client = Callable[[str], Any]
 
