@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
@@ -58,17 +58,7 @@ def aws_env(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def client(endpoint: str) -> Callable[[str], Any]:
     """boto3 clients of the embedded AWS, by service name."""
-
-    def make(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=endpoint,
-            region_name="us-west-2",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-
-    return make
+    return partial(local.client, endpoint=endpoint)
 
 
 @pytest.fixture(scope="session")

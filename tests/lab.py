@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import oracle
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
@@ -19,7 +18,7 @@ from pyspark.sql import functions as F
 
 import generate_sample_data
 from glue_jobs import capstone_etl as etl
-from tools.local import environment
+from tools import local
 
 # For runs that end before what the optimizing compiler gains could pay for it.
 SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -62,14 +61,7 @@ class Lab:
     runs: int = 0
 
     def client(self, service: str) -> Any:
-        known = environment(self.endpoint)
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=known["AWS_REGION"],
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
+        return local.client(service, self.endpoint)
 
     def put(self, lines: Iterable[str], when: datetime = NOON, key: str = "") -> str:
         """Put a file of raw lines; returns its key, the Hive key of `when` unless one is given."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from local_aws.settings import DEFAULT_REGION
 
 READY_SECONDS = 60
@@ -29,6 +31,17 @@ def environment(endpoint: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
     }
+
+
+def client(service: str, endpoint: str) -> Any:
+    """A boto3 client of an embedded AWS, whatever the environment points to."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=DEFAULT_REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 # any pair will do
+    )
 
 
 @dataclass(frozen=True)
