@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick aws lint format notebook lock clean
+.PHONY: help install demo test test-quick aws lint format notebook sample-data events lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ format: install ## Format the Python sources
 
 notebook: install ## Put glue_jobs/capstone_etl.py into the notebook's script cell
 	@$(BIN)/python -m tools.embed_job
+
+sample-data: install ## Make the files in sample-data/ again
+	@$(BIN)/python generate_sample_data.py --duplicates 0.01 --late 0.01 --malformed 0.002 --unknown-fields 0.01
+
+events: install ## Draw what the generated events look like into docs/images/events.png
+	@$(BIN)/python -m tools.events
 
 lock: install ## Resolve requirements.txt into requirements.lock
 	@$(BIN)/python -m pip install --quiet uv==0.13.9

@@ -7,13 +7,14 @@ import json
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import boto3
+import oracle
 import pytest
 
 from generate_sample_data import load_generator
@@ -30,9 +31,17 @@ SCHEDULED = {"time": "2026-11-01T23:35:00Z"}
 KEY_OF_END = "events/year=2026/month=11/day=01/hour=23/minute=35/events-20261101-233500.jsonl.gz"
 
 
-def some_events(count: int = 20_000) -> list[Event]:
+def batch(end: datetime = END, count: int = 20_000, seed: str = "7", trouble: str = "") -> Any:
     code = load_generator()
-    return [json.loads(line) for line in code.generate_events(7, END - code.WINDOW, END, count)]
+    return code.Batch(seed, end - code.WINDOW, end, count, count, trouble)
+
+
+def some_lines(*args: Any, **kwargs: Any) -> list[str]:
+    return "".join(batch(*args, **kwargs).texts()).splitlines()
+
+
+def some_events(*args: Any, **kwargs: Any) -> list[Event]:
+    return [json.loads(line) for line in some_lines(*args, **kwargs)]
 
 
 def is_valid(event: Event) -> bool:
@@ -59,49 +68,55 @@ def test_every_line_is_a_valid_event_of_nine_fields() -> None:
     assert not [event for event in events if not is_valid(event)]
 
 
-def test_all_kinds_of_events_occur_and_views_are_most_of_them() -> None:
-    kinds = Counter(event["event_type"] for event in some_events())
-
-    assert set(kinds) == CART | {"page_view", "search"}
-    assert 0.55 < kinds["page_view"] / kinds.total() < 0.65
+@pytest.mark.parametrize("count", [1, 2, 7, 300, 4_999])
+def test_a_batch_has_exactly_as_many_events_as_it_was_asked_for(count: int) -> None:
+    assert len(some_events(count=count)) == batch(count=count).size == count
 
 
-def test_sessions_belong_to_one_user_and_hold_several_events() -> None:
+def test_events_are_spread_evenly_over_the_window_and_in_order_of_time() -> None:
+    times = [event["timestamp"] for event in some_events(count=30_000)]
+    minutes = Counter(time[:16] for time in times)
+
+    assert times == sorted(times)
+    assert list(minutes) == [f"2026-11-01T23:{minute}" for minute in range(30, 35)]
+    assert all(5_500 < count < 6_500 for count in minutes.values())
+
+
+def test_the_same_seed_and_window_give_the_same_events_whatever_was_made_before() -> None:
+    first = some_lines(count=500)
+    some_lines(count=300, end=END + timedelta(hours=5))
+    code = load_generator()
+    code.repertoire.cache_clear()
+
+    assert some_lines(count=500) == first
+    assert not {*some_lines(count=500, seed="8")} & {*first}
+
+
+def test_a_session_id_never_has_two_users() -> None:
     users = defaultdict(set)
-    events = some_events()
-    for event in events:
-        users[event["session_id"]].add(event["user_id"])
+    for end in (END, END + timedelta(minutes=5)):
+        for event in some_events(end):
+            users[event["session_id"]].add(event["user_id"])
 
     assert all(len(owners) == 1 for owners in users.values())
-    assert len(events) / len(users) > 3
     assert len(set.union(*users.values())) < len(users)
-
-
-def test_a_product_has_one_category_and_one_price_and_some_sell_far_more_than_others() -> None:
-    events = [event for event in some_events() if event["product_id"]]
-    prices = {(e["product_id"], e["category"], e["price"]) for e in events if e["price"]}
-    views = Counter(event["product_id"] for event in events).most_common()
-
-    assert len({category for _, category, _ in prices}) == 12
-    assert len({product for product, _, _ in prices}) == len(prices)
-    assert len(views) >= 12 * 20
-    assert views[0][1] > 5 * views[120][1]
 
 
 def test_generator_never_holds_the_whole_text_in_memory(tmp_path: Path) -> None:
     code = load_generator()
-    events = code.generate_events(1, END - code.WINDOW, END, 60_000)
+    some_lines(count=10)  # what an hour's batches share is made once, and is small
+    texts = batch(count=60_000).texts()
     tracemalloc.start()
     try:
         with (tmp_path / "out.gz").open("wb") as file:
-            code.write_gzip(events, file)
+            code.write_gzip(texts, file)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
     size = len(gzip.decompress((tmp_path / "out.gz").read_bytes()))
     assert size > 12_000_000
-    assert peak < size / 2
+    assert peak < 0.6 * size
 
 
 @pytest.fixture
@@ -166,6 +181,29 @@ def test_handler_with_another_seed_writes_other_events(s3: Any, generator: Modul
     assert body(s3, KEY_OF_END) != first
 
 
+def test_sessions_go_on_from_one_scheduled_call_to_the_next(s3: Any, generator: ModuleType) -> None:
+    sessions = []
+    for minute in (35, 40):
+        result = generator.handler({"time": f"2026-11-01T23:{minute}:00Z"}, None)
+        lines = gzip.decompress(body(s3, result["key"])).splitlines()
+        sessions.append({json.loads(line)["session_id"] for line in lines})
+
+    assert len(sessions[0] & sessions[1]) > 10
+
+
+def test_calls_by_hand_are_batches_of_their_own_however_close(
+    s3: Any, generator: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([END, END + timedelta(seconds=10)])
+    clock = type("Clock", (datetime,), {"now": classmethod(lambda cls, tz: next(times))})
+    monkeypatch.setattr(generator, "datetime", clock)
+
+    first, second = (generator.handler(None, None)["key"] for _ in range(2))
+
+    lines = [set(gzip.decompress(body(s3, key)).splitlines()) for key in (first, second)]
+    assert not lines[0] & lines[1]
+
+
 @pytest.mark.parametrize("event", [{}, None])
 def test_handler_called_by_hand_takes_the_five_minutes_before_now(
     s3: Any, generator: ModuleType, event: Any
@@ -188,3 +226,83 @@ def test_handler_refuses_a_range_without_a_size_and_writes_nothing(
     with pytest.raises(ValueError, match=f"MIN_EVENTS is {low} and MAX_EVENTS is {high}"):
         generator.handler(SCHEDULED, None)
     assert s3.list_objects_v2(Bucket="raw")["KeyCount"] == 0
+
+
+def test_trouble_comes_from_the_environment_and_a_call_can_ask_for_its_own(
+    s3: Any, generator: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TROUBLE", "unknown_fields=0.5")
+    generator.handler(SCHEDULED, None)
+    by_environment = gzip.decompress(body(s3, KEY_OF_END)).decode().splitlines()
+    generator.handler(SCHEDULED | {"trouble": ""}, None)
+    by_call = gzip.decompress(body(s3, KEY_OF_END)).decode().splitlines()
+
+    extended = [line for line in by_environment if set(json.loads(line)) > FIELDS]
+    assert len(extended) / len(by_environment) == pytest.approx(0.5, abs=0.06)
+    assert all(set(json.loads(line)) == FIELDS for line in by_call)
+
+
+def test_handler_writes_nothing_in_a_silent_spell_and_says_so(
+    s3: Any, generator: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = generator.handler(SCHEDULED | {"trouble": "silent=2026-11-01/2026-11-02"}, None)
+
+    assert (result["events"], result["bytes"]) == (0, 0)
+    assert json.loads(capsys.readouterr().out) == result
+    assert s3.list_objects_v2(Bucket="raw")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "quakes=0.1", "late", "late=", "late=x", "late=0.6", "late=-0.1", "late=nan",
+        "silent=2026-11-01", "silent=2026-11-02/2026-11-01", "silent=now/then",
+        "silent=2026-11-01/2026-11-02/3", "spike=2026-11-01/2026-11-02",
+        "spike=2026-11-01/2026-11-02/-1", "spike=2026-11-01/2026-11-02/inf",
+    ],
+)  # fmt: skip
+def test_trouble_that_cannot_be_made_is_refused_by_name(trouble: str) -> None:
+    with pytest.raises(ValueError, match=f"'{trouble}' is no trouble"):
+        batch(trouble=f"malformed=0.01 {trouble}")
+
+
+def test_duplicates_repeat_lines_some_of_them_in_the_next_batch() -> None:
+    first = some_lines(trouble="duplicates=0.1")
+    second = some_lines(END + timedelta(minutes=5), trouble="duplicates=0.1")
+
+    assert len(first) == 20_000
+    assert 1 - len({*first}) / len(first) == pytest.approx(0.1, abs=0.02)
+    assert {*first} & {*second}
+
+
+def test_late_sessions_come_whole_and_five_minutes_to_an_hour_late() -> None:
+    events = some_events(trouble="late=0.1")
+    start = (END - timedelta(minutes=5)).isoformat()
+    late = {event["session_id"] for event in events if event["timestamp"] < start}
+    of_late = [event["timestamp"] for event in events if event["session_id"] in late]
+
+    assert 0.05 < len(of_late) / len(events) < 0.15
+    assert all(time < (END - timedelta(minutes=4)).isoformat() for time in of_late)
+    assert min(of_late) >= (END - timedelta(minutes=65)).isoformat()
+    assert min(of_late) < (END - timedelta(minutes=50)).isoformat()
+
+
+def test_malformed_lines_are_rejected_for_many_reasons_and_no_other_line_is() -> None:
+    lines = some_lines(trouble="malformed=0.1")
+    reasons = Counter(tuple(sorted(oracle.judge(line, END, 30, 1)[1])) for line in lines)
+
+    assert 1 - reasons[()] / 20_000 == pytest.approx(0.1, abs=0.01)
+    assert len(reasons) > 6
+
+
+def test_a_spell_is_silent_to_the_second_and_a_spike_multiplies_the_traffic() -> None:
+    trouble = (
+        "silent=2026-11-01T23:31:00Z/2026-11-01T23:32:30Z,spike=2026-11-01T23:33/2026-11-01T23:34/5"
+    )
+    minutes = Counter(event["timestamp"][14:16] for event in some_events(trouble=trouble))
+
+    assert "31" not in minutes
+    assert minutes["30"] == pytest.approx(4_000, rel=0.1)
+    assert minutes["32"] == pytest.approx(2_000, rel=0.1)
+    assert minutes["33"] == pytest.approx(20_000, rel=0.1)
+    assert minutes["34"] == pytest.approx(4_000, rel=0.15)
