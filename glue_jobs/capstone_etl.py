@@ -221,14 +221,17 @@ def source_partition(source: str) -> tuple[str, ...]:
 
 def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -> DataFrame:
     """One row per source: `source`, its position `file_id`, and the bounds of a valid timestamp."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for file_id, source in enumerate(sources):
-        when = source_time(source)
-        earliest = when and when - timedelta(days=options.max_event_age_days)
-        latest = when and when + timedelta(days=options.max_event_lead_days)
-        rows.append((source, file_id, earliest, latest))
-    schema = "source string, file_id int, earliest timestamp, latest timestamp"
-    return spark.createDataFrame(rows, schema)
+        row: dict[str, Any] = {"source": source, "file_id": file_id}
+        if when := source_time(source):
+            row["earliest"] = when - timedelta(days=options.max_event_age_days)
+            row["latest"] = when + timedelta(days=options.max_event_lead_days)
+        rows.append(row)
+    schema = "array<struct<source: string, file_id: int, earliest: timestamp, latest: timestamp>>"
+    # Not createDataFrame: evaluating its rows takes Python workers, which take a second to start.
+    document = json.dumps(rows, default=datetime.isoformat)
+    return spark.sql(f"select inline(from_json(:files, '{schema}'))", args={"files": document})
 
 
 # Silver: one row per distinct valid event.
@@ -275,6 +278,9 @@ REJECTION_RULES = {
     "missing_search_query": "event_type = 'search' and coalesce(trim(search_query), '') = ''",
     "revenue_out_of_range": "abs(revenue) > 9999999999999999.99",
 }
+
+
+REASONS = ("not_a_json_object", *REJECTION_RULES)
 
 
 def judged(events: DataFrame) -> DataFrame:
@@ -607,7 +613,8 @@ class Lake:
         """The rows of the given partitions: the table's columns and keys, and `run`, the writer."""
         table = self.tables[name]
         if not partitions:
-            return spark.createDataFrame([], f"{table.ddl}, run string")
+            schema = f"array<struct<{table.ddl}, run string>>"
+            return spark.sql(f"select inline(from_json('[]', '{schema}'))")
         return (
             spark.read.schema(f"{table.ddl}, run string")
             .option("basePath", table.location)
@@ -616,28 +623,67 @@ class Lake:
 
     # writing
 
-    def write(self, name: str, frame: DataFrame, row_group_bytes: int | None = None) -> Written:
+    def write(
+        self,
+        name: str,
+        frame: DataFrame,
+        meant: Counts | None = None,
+        row_group_bytes: int | None = None,
+    ) -> Written:
         """Write a frame below this run's prefix, partitioned by its table's keys, and audit it.
+
+        Args:
+            meant: Counts taken in the frame, whose `rows` is how many are meant to arrive; without
+                them the frame's own rows are counted on their way to the files.
 
         Raises:
             CatalogError: The frame's columns or types are not those of the catalog.
             AuditError: The files hold other than the rows that were written to them.
         """
         table = self.tables[name]
-        self._check_schema(table, frame)
-        meant = Counts()
-        counted = meant.of(frame, rows="count(*)")
-        writer = counted.write.option("compression", "zstd")
+        folders = [key for key in table.keys if key in self._checked_types(table, frame)]
+        if meant is None:
+            meant = Counts()
+            frame = meant.of(frame, rows="count(*)")
+        writer = frame.write.option("compression", "zstd")
         if row_group_bytes:
             writer = writer.option("parquet.block.size", row_group_bytes)
-        folders = [key for key in table.keys if key in frame.columns]
         writer.partitionBy(*folders).parquet(self.prefix(name))
+        return self._audited(name, meant["rows"])
+
+    def write_few(self, name: str, frame: DataFrame) -> Written:
+        """Write a frame that is a handful of rows at any scale: collected, a file per partition.
+
+        Raises:
+            CatalogError, AuditError: As `write`.
+        """
+        table = self.tables[name]
+        self._checked_types(table, frame)
+        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.columns.items()])
+        by_folder = defaultdict(list)
+        rows = [row.asDict() for row in frame.collect()]
+        for row in rows:
+            by_folder["".join(f"{key}={row[key]}/" for key in table.keys)].append(row)
+        bucket, prefix = split_s3(self.prefix(name))
+        for folder, content in by_folder.items():
+            columns = [{column: row[column] for column in table.columns} for row in content]
+            self.put(bucket, f"{prefix}{folder}part.parquet", pa.Table.from_pylist(columns, schema))
+        return self._audited(name, len(rows))
+
+    def put(self, bucket: str, key: str, table: pa.Table) -> int:
+        """Write one Parquet object; returns its bytes."""
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        self.s3.put_object(Bucket=bucket, Key=key, Body=buffer.getvalue())
+        return buffer.tell()
+
+    def _audited(self, name: str, rows: int) -> Written:
         result = self._inspect(name)
-        audit({f"rows in the files of {name}": (meant["rows"], result.rows)})
+        audit({f"rows in the files of {name}": (rows, result.rows)})
         self.staged[name] = result
         return result
 
-    def _check_schema(self, table: Table, frame: DataFrame) -> None:
+    def _checked_types(self, table: Table, frame: DataFrame) -> dict[str, str]:
         types = dict(frame.dtypes)
         wanted = {**table.columns, **{k: v for k, v in table.keys.items() if k in types}}
         if types != wanted:
@@ -646,6 +692,7 @@ class Lake:
                 f"The job and the catalog differ on {table.database}.{table.name}: {differing}. "
                 "Deploy the template of the same version as this job."
             )
+        return types
 
     def _inspect(self, name: str) -> Written:
         bucket, prefix = split_s3(self.prefix(name))
@@ -817,6 +864,20 @@ class Lake:
         return len(keys)
 
 
+def arrow_type(kind: str) -> pa.DataType:
+    """The Parquet writer's type for a catalog type.
+
+    Raises:
+        ValueError: It is not one of those that small tables have.
+    """
+    simple = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64()}
+    if kind in simple:
+        return simple[kind]
+    if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
+        return pa.decimal128(int(match[1]), int(match[2]))
+    raise ValueError(f"no Parquet type is known for {kind!r}: add it to arrow_type")
+
+
 def split_s3(uri: str) -> tuple[str, str]:
     """Bucket and key of an s3:// location.
 
@@ -961,6 +1022,7 @@ class Run:
     def process(self, frame: DataFrame) -> Ledger:
         """Take a bookmarked read's frame through all layers and publish the result."""
         self.lake.note(None)
+        fit(self.spark, 0)
         if frame.columns:
             self._write_layers(frame)
         with self._stage("publish"):
@@ -973,7 +1035,7 @@ class Run:
             sources = self._write_bronze(lines_of(frame))
         if not sources:
             return
-        files = files_frame(self.spark, sources, self.lake.options).persist()
+        files = files_frame(self.spark, sources, self.lake.options)
         batch = None
         try:
             with self._stage("silver"):
@@ -985,7 +1047,6 @@ class Run:
             with self._stage("gold"):
                 self._write_gold({hour.event_date for hour in hours})
         finally:
-            files.unpersist()
             if batch is not None:
                 batch.unpersist()
 
@@ -1000,16 +1061,15 @@ class Run:
     def _write_bronze(self, lines: DataFrame) -> list[str]:
         nonce = hashlib.sha256(self.lake.run_id.encode()).hexdigest()
         received = Counts()
-        counted = received.of(lines, lines="count(*)")
+        counted = received.of(lines, rows="count(*)")
         parallelism = self.spark.sparkContext.defaultParallelism
         # A gzip file is one task: spread the lines of few files before parsing them.
         if lines.rdd.getNumPartitions() < parallelism:
             counted = counted.repartition(parallelism)
         rows = parsed(counted, self.lake.options.source_path, nonce)
-        written = self.lake.write(BRONZE, rows, row_group_bytes=8 << 20)
-        self.ledger.lines = received["lines"]
-        audit({"lines read and bronze rows": (self.ledger.lines, written.rows)})
-        fit_shuffles(self.spark, self.ledger.lines)
+        written = self.lake.write(BRONZE, rows, meant=received, row_group_bytes=8 << 20)
+        self.ledger.lines = received["rows"]
+        fit(self.spark, self.ledger.lines)
         sources = sorted(found.values[-1] for found in written.partitions)
         self.ledger.files = len(sources)
         return sources
@@ -1056,11 +1116,15 @@ class Run:
         return batch, hours
 
     def _write_quarantine(self, events: DataFrame) -> None:
-        written = self.lake.write(QUARANTINE, quarantined(events))
-        rows = self.lake.read(self.spark, QUARANTINE, written.partitions)
-        reasons = rows.selectExpr("explode(reasons) as reason").groupBy("reason").count()
+        rejected = Counts()
+        counted = rejected.of(
+            quarantined(events),
+            rows="count(*)",
+            **{name: f"count_if(array_contains(reasons, '{name}'))" for name in REASONS},
+        )
+        self.lake.write(QUARANTINE, counted, meant=rejected)
         self.ledger.quarantined_by_reason = {
-            row["reason"]: row["count"] for row in reasons.collect()
+            name: rejected[name] for name in REASONS if rejected[name]
         }
 
     def _write_new_events(self, batch: DataFrame, hours: list[Any], files: DataFrame) -> None:
@@ -1084,11 +1148,12 @@ class Run:
         compared = Counts()
         counted = compared.of(
             flagged,
-            new="count_if(not is_known)",
+            rows="count_if(not is_known)",
             known="count_if(is_known)",
         )
-        self.lake.write(SILVER, silver_rows(counted.where("not is_known"), files))
-        self.ledger.new_events = compared["new"]
+        new_rows = silver_rows(counted.where("not is_known"), files)
+        self.lake.write(SILVER, new_rows, meant=compared)
+        self.ledger.new_events = compared["rows"]
         self.ledger.duplicates_in_lake = compared["known"]
 
     def _write_rollups(self, batch: DataFrame, hours: list[Any]) -> None:
@@ -1104,8 +1169,8 @@ class Run:
         if missing:
             silver = lake.read(self.spark, SILVER, missing)
             rolled = Counts()
-            rollup = rolled.of(product_hourly(silver), events="sum(event_count)")
-            lake.write(PRODUCT_HOURLY, rollup)
+            rollup = rolled.of(product_hourly(silver), rows="count(*)", events="sum(event_count)")
+            lake.write(PRODUCT_HOURLY, rollup, meant=rolled)
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
         known = lake.read(self.spark, VISITORS, lake.published(VISITORS, dates))
         lake.write(VISITORS, new_visitors(visitors(batch), known))
@@ -1114,19 +1179,17 @@ class Run:
         lake, spark = self.lake, self.spark
         products = lake.read(spark, PRODUCT_HOURLY, lake.current(PRODUCT_HOURLY, dates)).persist()
         daily = lake.read(spark, VISITORS, lake.current(VISITORS, dates))
-        answers = {
-            FUNNEL: conversion_funnel(products),
-            HOURLY_REVENUE: hourly_revenue(products),
-            CATEGORY: category_performance(products),
-            ACTIVITY: user_activity(products, daily),
-        }
+        steps = (
+            lambda: lake.write(FUNNEL, conversion_funnel(products).coalesce(1)),
+            lambda: lake.write(CATEGORY, category_performance(products).coalesce(1)),
+            lambda: lake.write_few(HOURLY_REVENUE, hourly_revenue(products)),
+            lambda: lake.write_few(ACTIVITY, user_activity(products, daily)),
+        )
         try:
-            # Each is a handful of rows: what they cost is planning, which runs side by side.
-            with ThreadPoolExecutor(len(answers)) as pool:
-                list(pool.map(lake.write, answers, (one.coalesce(1) for one in answers.values())))
+            side_by_side(*steps)
         finally:
             products.unpersist()
-        lake.write(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))))
+        lake.write_few(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))))
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1159,17 +1222,22 @@ class Run:
         self.ledger.finished_at = datetime.now(UTC)
         rows = [row for found in before.values() for row in self._ledger_rows(found.location)]
         table = pa.Table.from_pylist([*rows, asdict(self.ledger)], schema=LEDGER_SCHEMA)
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
         bucket, prefix = split_s3(account.location)
-        lake.s3.put_object(Bucket=bucket, Key=f"{prefix}ledger.parquet", Body=buffer.getvalue())
-        lake.staged[LEDGER] = Written((account,), len(rows) + 1, buffer.tell())
+        size = lake.put(bucket, f"{prefix}ledger.parquet", table)
+        lake.staged[LEDGER] = Written((account,), len(rows) + 1, size)
         lake.publish(LEDGER, before)
 
     def _ledger_rows(self, location: str) -> list[dict[str, Any]]:
         bucket, prefix = split_s3(location)
         body = self.lake.s3.get_object(Bucket=bucket, Key=f"{prefix}ledger.parquet")["Body"]
         return list(pq.read_table(io.BytesIO(body.read())).to_pylist())
+
+
+def side_by_side(*steps: Callable[[], object]) -> None:
+    """Take steps that do not need each other at once: what small ones cost is planning."""
+    with ThreadPoolExecutor(len(steps)) as pool:
+        for done in [pool.submit(step) for step in steps]:
+            done.result()
 
 
 def touched_hours(batch: DataFrame) -> list[Any]:
@@ -1224,9 +1292,15 @@ def configure(spark: SparkSession) -> None:
         spark.conf.set(name, value)
 
 
-def fit_shuffles(spark: SparkSession, lines: int) -> None:
-    """Shuffle into partitions of some 200,000 lines: one for a small batch, hence one file."""
-    spark.conf.set("spark.sql.shuffle.partitions", str(max(1, round(lines / 200_000))))
+def fit(spark: SparkSession, lines: int) -> None:
+    """Shuffle into partitions of some 200,000 lines: one for a small batch, hence one file.
+
+    Where there is one partition, nothing is left for adaptive execution to decide; it would plan
+    every query again after each of its shuffles.
+    """
+    partitions = max(1, round(lines / 200_000))
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    spark.conf.set("spark.sql.adaptive.enabled", str(partitions > 1).lower())
 
 
 # The shell: everything that only exists inside a Glue job.
