@@ -164,6 +164,10 @@ def source_expression(source_path: str) -> str:
 def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     """The nine fields as received, or the whole line where it is not one JSON object.
 
+    A line that holds more than the nine fields, or one of them twice, is also kept whole, as
+    `extended_record`. What JSON writes as a number with a fraction or an exponent, Spark keeps as
+    the nearest double (1e400 becomes Infinity, which no rule takes for a number).
+
     Spark's parser stops after the first JSON value and drops what follows it. Where the first `}`
     is not the end of the line, the line must therefore parse as the first of two array elements,
     the second holding a value that the line's author cannot know.
@@ -174,19 +178,44 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     pair = f"""from_json(concat('[', line, ',{{"nonce":"{nonce}"}}]'),"""
     framed = f"{pair} 'array<struct<nonce: string>>', {strict}))"
     is_object = f"""
-        json is not null and json.corrupt_record is null
-        and startswith(trim(leading ' \t' from line), '{{')
-        and ({flat} or coalesce(size({framed}) = 2 and {framed}[1].nonce = '{nonce}', false))"""
+        json is not null and json.corrupt_record is null and (is_plain
+            or startswith(trim(leading ' \t' from line), '{{') and ({flat}
+                or coalesce(size({framed}) = 2 and {framed}[1].nonce = '{nonce}', false)))"""
     json = f"from_json(line, '{schema}', {strict}, 'columnNameOfCorruptRecord', 'corrupt_record'))"
     return (
         lines.selectExpr("line", f"{source_expression(source_path)} as source", f"{json} as json")
+        .selectExpr("*", f"line = {written_out('json')} as is_plain")
         .selectExpr("*", f"{is_object} as is_object")
         .selectExpr(
             *(f"if(is_object, json.`{name}`, null) as `{name}`" for name in RAW_FIELDS),
             "if(is_object, null, line) as corrupt_record",
+            f"if(is_object and not is_plain and {MORE_THAN_NINE}, line, null) as extended_record",
             "source",
         )
     )
+
+
+# array_intersect keeps each name once; a line whose names cannot be told is kept.
+MORE_THAN_NINE = f"""coalesce(array_size(json_object_keys(line)) != array_size(array_intersect(
+    json_object_keys(line), array({", ".join(f"'{name}'" for name in RAW_FIELDS)}))), true)"""
+
+
+def written_out(record: str) -> str:
+    """The line that holds just these nine fields, as the shop's event generator writes it.
+
+    A line that equals it holds nothing else: every escape is longer than what it stands for, so
+    no other line can read the same. Comparing costs a fraction of looking at the line's names.
+    """
+    parts = []
+    for position, name in enumerate(RAW_FIELDS):
+        label, value = f'{"," if position else "{"}"{name}":', f"{record}.`{name}`"
+        if name in ("quantity", "price"):
+            parts += [f"'{label}'", f"coalesce({value}, 'null')"]
+        else:
+            parts.append(
+                f"""if({value} is null, '{label}null', concat('{label}"', {value}, '"'))"""
+            )
+    return f"concat({', '.join(parts)}, '}}')"
 
 
 def quoted(text: str) -> str:

@@ -92,6 +92,14 @@ def strict_object(line: str) -> Row | None:
     return value if isinstance(value, dict) else None
 
 
+def extended(line: str) -> str | None:
+    """The line, if it is an object that has more than the nine fields or one of them twice."""
+    if strict_object(line) is None:
+        return None
+    names = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+    return line if set(names) - set(FIELDS) or len(names) > len(set(names)) else None
+
+
 def text(value: Any) -> str | None:
     """A field as received: strings as they are, everything else as JSON writes it."""
     if value is None or isinstance(value, str):

@@ -257,3 +257,73 @@ def test_any_json_object_is_judged_as_the_oracle_judges_it(
     spark: SparkSession, lines: list[str]
 ) -> None:
     assert normalised(judge(spark, lines)) == normalised(verdicts(lines))
+
+
+def compact(fields: dict[str, object] | None = None, **changed: object) -> str:
+    """A line as the shop's generator writes it."""
+    ordinary = json.loads(event()) if fields is None else fields
+    return json.dumps(ordinary | changed, separators=(",", ":"))
+
+
+EXTENDED = [
+    event(app_version="2.1"),
+    compact(app_version="2.1"),
+    compact(corrupt_record="x"),
+    compact().replace('"search_query"', '"SEARCH_QUERY"'),
+    compact().replace('"search_query":null', '"app_version":"2"'),
+    compact().replace('"user_id":"u1"', '"user_id":"u1","user_id":"u1"'),
+    compact().replace("null}", 'null,"\\u0075ser_id":"u1"}'),
+    '{"":null}',
+]
+NOT_EXTENDED = [
+    event(),
+    compact(),
+    compact(user_id={"app_version": 1}),
+    compact(user_id='","app_version":"'),
+    compact(quantity='"\\"'),
+    compact().replace("user_id", "\\u0075ser_id"),
+    "{}",
+    '{"app_version": 1',
+    '[{"app_version": 1}]',
+    compact(app_version="2.1") + "}",
+]
+
+
+def extended(spark: SparkSession, lines: list[str]) -> list[str | None]:
+    rows = [(line, f"s3://shop/{KEY}") for line in lines]
+    frame = spark.createDataFrame(rows, "line string, source_file string").coalesce(1)
+    return [
+        row[0] for row in etl.parsed(frame, SOURCE_PATH, "n").select("extended_record").collect()
+    ]
+
+
+def test_a_line_with_more_than_the_nine_fields_is_kept_whole(spark: SparkSession) -> None:
+    assert extended(spark, EXTENDED) == EXTENDED
+    assert extended(spark, NOT_EXTENDED) == [None] * len(NOT_EXTENDED)
+
+
+names = st.sampled_from([*etl.RAW_FIELDS, "app_version", "User_id", "user_id ", "", 'a"b', "line"])
+texts = st.text(st.sampled_from('"\\,:{}u0052c x\u00e9\U0001f600'), max_size=6)
+escaped = names.map(lambda name: name[:-1] + f"\\u{ord(name[-1]):04x}" if name else name)
+
+
+@st.composite
+def written_objects(draw: st.DrawFn) -> str:
+    """A JSON object as any writer may write it; mostly the nine fields, in their order."""
+    fields = [(json.dumps(name), json.dumps(draw(texts | json_values))) for name in etl.RAW_FIELDS]
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(fields)))
+        more = (json.dumps(draw(names)), json.dumps(draw(texts | json_values)))
+        fields[place : place + draw(st.integers(0, 1))] = [more]
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(fields) - 1))
+        fields[place] = (f'"{draw(escaped)}"', fields[place][1])
+    space = st.sampled_from(["", "", "", " ", "\t"])
+    pairs = [f"{name}{draw(space)}:{draw(space)}{value}" for name, value in fields]
+    return "{" + f"{draw(space)},".join(pairs) + draw(space) + "}"
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(written_objects(), min_size=20, max_size=60))
+def test_no_further_field_is_ever_missed(spark: SparkSession, lines: list[str]) -> None:
+    assert extended(spark, lines) == [oracle.extended(line) for line in lines]

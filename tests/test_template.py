@@ -241,7 +241,8 @@ def test_received_lines_are_kept_as_strings_under_the_file_they_came_in() -> Non
     fields = [*received.split(), "search_query", "corrupt_record"]
     keys = [(key, "string") for key in ("year", "month", "day", "hour", "source")]
 
-    assert table_columns("bronze", "events") == ([(name, "string") for name in fields], keys)
+    bronze = [(name, "string") for name in (*fields, "extended_record")]
+    assert table_columns("bronze", "events") == (bronze, keys)
     quarantine = [(name, "string") for name in fields] + [("reasons", "array<string>")]
     assert table_columns("silver", "events_quarantine") == (quarantine, keys)
 
