@@ -76,6 +76,8 @@ PUBLISH_ORDER = (
     LEDGER,
 )
 
+DAILY_GOLD = (FUNNEL, HOURLY_REVENUE, CATEGORY, ACTIVITY)
+
 UNKNOWN_HOUR = ("0000", "00", "00", "00")
 # RFC 3339, offset optional; stricter than Spark's cast, which also takes '2026' and region names.
 TIMESTAMP_FORM = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d{1,9})?(Z|[+-]\d\d:?\d\d)?$"
@@ -85,6 +87,10 @@ FILE_NAME = re.compile(r"(?:^|/)events-(\d{8})-(\d{6})[^/]*$")
 
 class AuditError(Exception):
     """What was written is not what was meant: the run fails and publishes nothing."""
+
+
+class OptionError(Exception):
+    """A job argument says nothing that can be done."""
 
 
 class CatalogError(Exception):
@@ -97,7 +103,12 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is told by its job arguments. Days are whole days."""
+    """What a run is told by its job arguments. Days are whole days.
+
+    `rebuild` is FIRST/LAST, two event dates: make rollups and gold of these days again from silver.
+    `replay` is FROM/UNTIL, two hours of ingestion: take the source files of these hours again,
+    whatever the bookmark says. With `dry_run` "true" either only says what it would do.
+    """
 
     source_path: str
     bronze_database: str
@@ -107,6 +118,9 @@ class Options:
     max_event_age_days: int = 30
     max_event_lead_days: int = 1
     sweep_after_days: int = 7
+    rebuild: str = ""
+    replay: str = ""
+    dry_run: str = "false"
 
     def database(self, layer: str) -> str:
         return str(getattr(self, f"{layer}_database"))
@@ -414,6 +428,19 @@ def visitors(events: DataFrame) -> DataFrame:
     )
 
 
+def visitors_by_run(silver: DataFrame) -> DataFrame:
+    """The users and sessions of each date, once each, under the first run that knew of them."""
+    return sql(
+        """
+        select kind, id, event_date, min(run) as run_id
+        from {silver} lateral view
+            explode(map('user', user_id, 'session', session_id)) visitor as kind, id
+        group by kind, id, event_date
+        """,
+        silver=silver,
+    )
+
+
 def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
     """Those visitors that their date does not have yet."""
     return sql(
@@ -579,6 +606,7 @@ class Lake:
         with ThreadPoolExecutor(8) as pool:
             self.tables = dict(zip(PUBLISH_ORDER, pool.map(self._load, PUBLISH_ORDER), strict=True))
         self.staged: dict[str, Written] = {}
+        self.outdated: dict[str, list[Partition]] = {}
 
     def _load(self, name: str) -> Table:
         layer, _, short = name.partition(".")
@@ -630,8 +658,10 @@ class Lake:
         ]
 
     def current(self, name: str, dates: Iterable[date] | None = None) -> list[Partition]:
-        """The partitions as they will be once this run's staged ones are published."""
-        by_values = {found.values: found for found in self.published(name, dates)}
+        """The partitions as they will be once this run has published."""
+        gone = {found.values for found in self.outdated.get(name, [])}
+        published = self.published(name, dates)
+        by_values = {found.values: found for found in published if found.values not in gone}
         by_values.update({new.values: new for new in self.written(name).partitions})
         return list(by_values.values())
 
@@ -1059,6 +1089,46 @@ class Run:
         print(self.ledger.as_text(), flush=True)
         return self.ledger
 
+    def rebuild(self, dates: set[date]) -> Ledger:
+        """Make the rollups and gold of the dates again, from silver alone, and publish them.
+
+        Silver says which run brought each event, so the same partitions come out again, and a
+        rebuild of tables that are right changes no row.
+        """
+        lake, silver = self.lake, self.lake.published(SILVER, dates)
+        lake.note(None)
+        alive = {date.fromisoformat(found.values[0]) for found in silver}
+        if silver:
+            with self._stage("rollups"):
+                self._rewrite_rollups(silver)
+        self._find_outdated(dates, alive)
+        with self._stage("gold"):
+            self._write_gold(alive)
+        with self._stage("publish"):
+            self._publish()
+        print(self.ledger.as_text(), flush=True)
+        return self.ledger
+
+    def _rewrite_rollups(self, silver: list[Partition]) -> None:
+        lake = self.lake
+        rows, rolled = lake.rows_at(silver), Counts()
+        fit(self.spark, rows)
+        events = lake.read(self.spark, SILVER, silver)
+        rollup = rolled.of(product_hourly(events), rows="count(*)", events="sum(event_count)")
+        lake.write(PRODUCT_HOURLY, rollup, meant=rolled)
+        audit({"silver rows and their rollups": (rows, rolled["events"])})
+        lake.write(VISITORS, visitors_by_run(events))
+
+    def _find_outdated(self, dates: set[date], alive: set[date]) -> None:
+        """What is published for the dates and has no place in what was made for them."""
+        lake = self.lake
+        for name in (PRODUCT_HOURLY, VISITORS, *DAILY_GOLD):
+            made = {found.values for found in lake.written(name).partitions}
+            if name in DAILY_GOLD:
+                made = {(day.isoformat(),) for day in alive}
+            found = [old for old in lake.published(name, dates) if old.values not in made]
+            lake.outdated[name] = found
+
     def _write_layers(self, frame: DataFrame) -> None:
         with self._stage("bronze"):
             sources = self._write_bronze(lines_of(frame))
@@ -1227,12 +1297,13 @@ class Run:
         staged = {name: lake.written(name).partitions for name in PUBLISH_ORDER}
         staged[LEDGER] = (account,)
         replaced = {name: lake.existing(new) for name, new in staged.items() if new}
-        outdated = self._outdated_quarantine()
-        involved = [*staged.values(), *(old.values() for old in replaced.values()), outdated]
+        if outdated := self._outdated_quarantine():
+            lake.outdated[QUARANTINE] = outdated
+        before = [old.values() for old in replaced.values()]
+        involved = [*staged.values(), *before, *lake.outdated.values()]
         lake.note([partition for group in involved for partition in group])
         for name in PUBLISH_ORDER[:-1]:
-            if name == QUARANTINE:
-                lake.withdraw(outdated)
+            lake.withdraw(lake.outdated.get(name, []))
             if staged[name]:
                 self.ledger.partitions_published += lake.publish(name, replaced[name])
         self.ledger.bytes_written = sum(written.bytes for written in lake.staged.values())
@@ -1332,6 +1403,62 @@ def fit(spark: SparkSession, lines: int) -> None:
     spark.conf.set("spark.sql.adaptive.enabled", str(partitions > 1).lower())
 
 
+# Doing things again.
+
+
+def dates_of(text: str) -> set[date]:
+    """The dates of FIRST/LAST, both included.
+
+    Raises:
+        OptionError: It is not two dates, or they are the wrong way round.
+    """
+    try:
+        first, last = (date.fromisoformat(part) for part in text.split("/"))
+    except ValueError as error:
+        raise OptionError(
+            f"--rebuild is {text!r}: write FIRST/LAST, two event dates such as"
+            " 2026-11-01/2026-11-02"
+        ) from error
+    if first > last:
+        raise OptionError(f"--rebuild is {text!r}: {first} is after {last}")
+    return {first + timedelta(days=days) for days in range((last - first).days + 1)}
+
+
+def hours_of(text: str) -> list[datetime]:
+    """The hours of FROM/UNTIL, the latter not included.
+
+    Raises:
+        OptionError: It is not two hours, or there is none between them.
+    """
+    try:
+        first, until = (datetime.strptime(part, "%Y-%m-%dT%H") for part in text.split("/"))
+    except ValueError as error:
+        raise OptionError(
+            f"--replay is {text!r}: write FROM/UNTIL, two hours of ingestion (UTC) such as"
+            " 2026-11-01T22/2026-11-02T01"
+        ) from error
+    if first >= until:
+        raise OptionError(f"--replay is {text!r}: there is no hour from {first} until {until}")
+    return [
+        first + timedelta(hours=hours) for hours in range((until - first) // timedelta(hours=1))
+    ]
+
+
+def rebuild_plan(lake: Lake, dates: set[date]) -> str:
+    """What a rebuild of these dates would touch, for reading."""
+    silver = lake.published(SILVER, dates)
+    hours = sorted({found.values[:2] for found in silver})
+    days = sorted({day for day, _ in hours})
+    return "\n".join(
+        [
+            f"rebuild of {min(dates)} to {max(dates)}, dry run: nothing was written",
+            f"  reads {len(silver)} partitions of silver, in {len(hours)} hours",
+            f"  would publish again: rollups of these, gold of {len(days)} dates, top_products",
+            *(f"    {day}: {sum(day == one for one, _ in hours)} hours" for day in days),
+        ]
+    )
+
+
 # The shell: everything that only exists inside a Glue job.
 
 
@@ -1380,6 +1507,15 @@ def sweep_up(lake: Lake, now: datetime) -> None:
         print(f"could not sweep, the next run will: {refused}", flush=True)
 
 
+def do_again(run: Run, options: Options) -> None:
+    """Rebuild or replay, or say what that would touch. The bookmark stays as it is."""
+    dates = dates_of(options.rebuild)
+    if options.dry_run == "true":
+        print(rebuild_plan(run.lake, dates), flush=True)
+        return
+    run.rebuild(dates)
+
+
 def main(argv: list[str]) -> None:
     """Run the job: read what is new, process it, and commit the bookmark last."""
     from awsglue.context import GlueContext
@@ -1403,10 +1539,14 @@ def main(argv: list[str]) -> None:
         "config": Config(retries={"mode": "standard", "max_attempts": 8}),
     }
     lake = Lake(run_id, options, boto3.client("glue", **clients), boto3.client("s3", **clients))
+    run = Run(spark, lake, Ledger(run_id, glue_run_id, started))
+    if options.rebuild:
+        do_again(run, options)
+        return
     frame = read_new_lines(glue_context, options.source_path)
     if not frame.columns:
         print("no new files since the last run", flush=True)
-    Run(spark, lake, Ledger(run_id, glue_run_id, started)).process(frame)
+    run.process(frame)
     job.commit()
     sweep_up(lake, started)
 

@@ -1,0 +1,132 @@
+"""Doing things again on purpose: gold from silver, files whatever the bookmark says."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from lab import NOON, Lab, event, purchase
+
+from glue_jobs import capstone_etl as etl
+
+DATES = {NOON.date(), NOON.date() + timedelta(days=1)}
+ROLLUPS = (etl.PRODUCT_HOURLY, etl.VISITORS)
+
+
+def rebuild(lab: Lab, dates: set[date] = DATES) -> etl.Ledger:
+    lake = lab.lake()
+    ledger = etl.Ledger(lake.run_id, "jr_rebuild", datetime.now(UTC))
+    return etl.Run(lab.spark, lake, ledger).rebuild(dates)
+
+
+def rows(lab: Lab, name: str) -> list[list[tuple[str, str]]]:
+    return sorted(sorted((k, str(v)) for k, v in row.items()) for row in lab.rows(name))
+
+
+def filled(lab: Lab) -> Lab:
+    """Two runs over two dates; the second brings an event of the first's hour and users."""
+    lab.put([event(), purchase(user_id="u2")])
+    lab.run()
+    tomorrow = NOON + timedelta(days=1)
+    lab.put([event(product_id="p2"), purchase(tomorrow, session_id="s2")], tomorrow)
+    lab.run()
+    return lab
+
+
+def damage(lab: Lab) -> None:
+    """Lose a rollup and the visitors of a run, and point gold at a date that never was."""
+    glue, outputs = lab.client("glue"), lab.outputs
+    for name in ROLLUPS:
+        values = sorted(lab.partitions(name))[0]
+        glue.delete_partition(
+            DatabaseName=outputs["SilverDatabase"],
+            TableName=name.partition(".")[2],
+            PartitionValues=list(values),
+        )
+    lab.lake()
+    funnel = {"DatabaseName": outputs["GoldDatabase"], "TableName": "conversion_funnel"}
+    entry = glue.get_partitions(**funnel)["Partitions"][0]
+    wrong = {"Values": ["2026-11-07"], "StorageDescriptor": entry["StorageDescriptor"]}
+    glue.create_partition(**funnel, PartitionInput=wrong)
+
+
+def test_a_rebuild_of_tables_that_are_right_moves_their_pointers_and_changes_no_row(
+    lab: Lab,
+) -> None:
+    filled(lab)
+    before = {name: (rows(lab, name), lab.partitions(name)) for name in ROLLUPS}
+
+    ledger = rebuild(lab)
+
+    assert lab.published() == lab.expected()
+    for name, (content, places) in before.items():
+        assert rows(lab, name) == content
+        assert lab.partitions(name).keys() == places.keys()
+        assert all(f"/run={ledger.run_id}/" in place for place in lab.partitions(name).values())
+
+
+def test_a_rebuild_makes_damaged_rollups_and_gold_right_again(lab: Lab) -> None:
+    filled(lab)
+    right = {name: rows(lab, name) for name in ROLLUPS}
+    damage(lab)
+    assert lab.published() != lab.expected()
+
+    rebuild(lab, DATES | {date(2026, 11, 7)})
+
+    assert lab.published() == lab.expected()
+    assert {name: rows(lab, name) for name in ROLLUPS} == right
+    lab.put([event(user_id="u9")])
+    lab.run()
+    assert lab.published() == lab.expected()
+
+
+def test_a_dry_run_of_a_rebuild_says_what_it_would_touch_and_writes_nothing(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(lab)
+    before = {path for path in lab.s3_dir.rglob("*") if path.is_file()}
+    lake = lab.lake(rebuild="2026-11-05/2026-11-09", dry_run="true")
+    run = etl.Run(lab.spark, lake, etl.Ledger(lake.run_id, "jr_dry", datetime.now(UTC)))
+    capsys.readouterr()
+
+    etl.do_again(run, lake.options)
+
+    said = capsys.readouterr().out
+    assert "rebuild of 2026-11-05 to 2026-11-09, dry run: nothing was written" in said
+    assert "reads 3 partitions of silver, in 2 hours" in said
+    assert "2026-11-06: 1 hours" in said
+    assert {path for path in lab.s3_dir.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2026-11-05", "write FIRST/LAST, two event dates"),
+        ("2026-11-05/tomorrow", "write FIRST/LAST, two event dates"),
+        ("2026-11-05/2026-11-04", "2026-11-05 is after 2026-11-04"),
+    ],
+)
+def test_dates_that_cannot_be_rebuilt_are_named_with_the_form(text: str, message: str) -> None:
+    with pytest.raises(etl.OptionError, match=f"--rebuild is '{text}': {message}"):
+        etl.dates_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2026-11-05", "write FROM/UNTIL, two hours of ingestion"),
+        ("2026-11-05/2026-11-06", "write FROM/UNTIL, two hours of ingestion"),
+        ("2026-11-05T22/2026-11-05T22", "there is no hour from"),
+    ],
+)
+def test_hours_that_cannot_be_replayed_are_named_with_the_form(text: str, message: str) -> None:
+    with pytest.raises(etl.OptionError, match=f"--replay is '{text}': {message}"):
+        etl.hours_of(text)
+
+
+def test_the_dates_and_hours_of_a_range_are_all_of_it() -> None:
+    assert etl.dates_of("2026-12-31/2027-01-01") == {date(2026, 12, 31), date(2027, 1, 1)}
+    hours = etl.hours_of("2026-12-31T22/2027-01-01T01")
+    assert [hour.isoformat() for hour in hours] == [
+        "2026-12-31T22:00:00", "2026-12-31T23:00:00", "2027-01-01T00:00:00",
+    ]  # fmt: skip
