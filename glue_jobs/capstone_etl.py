@@ -845,7 +845,10 @@ class Lake:
         moved = [self._entry(new) for new in staged if new.values in superseded]
         for chunk in chunks(fresh, 100):
             answer = self.glue.batch_create_partition(**args, PartitionInputList=chunk)
-            refuse_errors(name, answer)
+            # The client repeats a call whose answer was lost, and then finds its own partitions.
+            refuse_errors(name, answer, besides="AlreadyExistsException")
+            existing = {tuple(error["PartitionValues"]) for error in answer.get("Errors", [])}
+            moved += [entry for entry in chunk if tuple(entry["Values"]) in existing]
         for chunk in chunks(moved, 100):
             entries = [{"PartitionValueList": e["Values"], "PartitionInput": e} for e in chunk]
             refuse_errors(name, self.glue.batch_update_partition(**args, Entries=entries))
@@ -858,7 +861,7 @@ class Lake:
             answer = self.glue.batch_delete_partition(
                 **self._table_args(chunk[0].table), PartitionsToDelete=values
             )
-            refuse_errors(chunk[0].table, answer)
+            refuse_errors(chunk[0].table, answer, besides="EntityNotFoundException")
 
     # manifests and the sweep
 
@@ -957,9 +960,15 @@ def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def refuse_errors(what: str, answer: dict[str, Any]) -> None:
-    if answer.get("Errors"):
-        raise CatalogError(f"{what}: {answer['Errors'][0]} ({len(answer['Errors'])} refused)")
+def refuse_errors(what: str, answer: dict[str, Any], besides: str = "") -> None:
+    """Raise for the members of a batch that were refused, `besides` those with this error code."""
+    errors = [
+        error
+        for error in answer.get("Errors", [])
+        if error.get("ErrorDetail", {}).get("ErrorCode", "unknown") != besides
+    ]
+    if errors:
+        raise CatalogError(f"{what}: {errors[0]} ({len(errors)} refused)")
 
 
 class Counts:
