@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick aws lint format notebook sample-data events lock clean
+.PHONY: help install demo test test-quick soak aws lint format notebook sample-data events lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: install ## Every test, on real Spark and the embedded AWS
 
 test-quick: install ## The tests that start no process of their own
 	@$(LOCAL) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+soak: install ## Kill at every point for real, 300 random histories, a long poll: about an hour
+	@$(LOCAL) $(BIN)/python -m pytest -m soak $(ARGS)
 
 aws: install ## Start the embedded AWS and say how to point a shell at it
 	@$(BIN)/python -m local_aws up

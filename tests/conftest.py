@@ -105,20 +105,30 @@ def student_ids() -> Iterator[str]:
     return (f"lab-{number}" for number in itertools.count(1))
 
 
-@pytest.fixture
-def lab(
+@pytest.fixture(scope="session")
+def new_lab(
     spark: SparkSession,
     endpoint: str,
     data_dir: Path,
     deploy: Callable[[str], dict[str, str]],
     student_ids: Iterator[str],
-) -> Lab:
-    """A freshly deployed, empty lake that the warm session can read and write."""
-    outputs = deploy(next(student_ids))
-    s3_dir = data_dir / "s3"
-    mounted = spark_conf(s3_dir, [outputs["SourceBucketName"], outputs["AnalyticsOutputBucket"]])
-    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
-    for name, value in mounted.items():
-        if "mounttable" in name:
-            hadoop.set(name.removeprefix("spark.hadoop."), value)
-    return Lab(spark, endpoint, s3_dir, outputs)
+) -> Callable[[], Lab]:
+    """Deploy another empty lake that the warm session can read and write."""
+
+    def create() -> Lab:
+        outputs = deploy(next(student_ids))
+        s3_dir = data_dir / "s3"
+        buckets = [outputs["SourceBucketName"], outputs["AnalyticsOutputBucket"]]
+        hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+        for name, value in spark_conf(s3_dir, buckets).items():
+            if "mounttable" in name:
+                hadoop.set(name.removeprefix("spark.hadoop."), value)
+        return Lab(spark, endpoint, s3_dir, outputs)
+
+    return create
+
+
+@pytest.fixture
+def lab(new_lab: Callable[[], Lab]) -> Lab:
+    """A freshly deployed, empty lake of one's own."""
+    return new_lab()

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import oracle
 import pyarrow.parquet as pq
+import template_schemas
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -114,16 +116,31 @@ class Lab:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The published rows of `<layer>.<table>`, partition values (as text) included."""
-        layer, _, table = name.partition(".")
-        database = self.outputs[f"{layer.capitalize()}Database"]
-        definition = self.client("glue").get_table(DatabaseName=database, Name=table)["Table"]
-        keys = [key["Name"] for key in definition["PartitionKeys"]]
+        keys = self.keys(name)
         return [
             row | dict(zip(keys, values, strict=True))
             for values, location in self.partitions(name).items()
             for file in sorted((self.s3_dir / location.removeprefix("s3://")).glob("*.parquet"))
-            for row in pq.read_table(file, partitioning=None).to_pylist()
+            for row in rows_of(file, file.stat().st_mtime_ns, file.stat().st_size)
         ]
+
+    def keys(self, name: str) -> list[str]:
+        """The partition keys of `<layer>.<table>`."""
+        columns, keys = template_schemas.table_columns(*name.split("."))
+        return [key for key, _ in keys]
+
+    def pointed(self) -> set[Path]:
+        """The data files that published partitions point to."""
+        folders = (
+            self.s3_dir / location.removeprefix("s3://")
+            for name in etl.PUBLISH_ORDER
+            for location in self.partitions(name).values()
+        )
+        return {file for folder in folders for file in folder.glob("*.parquet")}
+
+    def stored(self) -> set[Path]:
+        """All data files below the tables, whoever points to them."""
+        return set((self.s3_dir / self.outputs["AnalyticsOutputBucket"]).rglob("*.parquet"))
 
     def published(self) -> oracle.Tables:
         """All published tables, in the oracle's form."""
@@ -159,6 +176,12 @@ class Lab:
     def expected(self) -> oracle.Tables:
         """What the oracle says of every file that was put."""
         return oracle.expected(self.files.items())
+
+
+@cache
+def rows_of(file: Path, modified_ns: int, size: int) -> list[dict[str, Any]]:
+    """The rows of a Parquet file as it was at that time. Not to be changed."""
+    return list(pq.read_table(file, partitioning=None).to_pylist())
 
 
 def key_of(source: str) -> str:

@@ -1,0 +1,185 @@
+"""Runs of the whole job: in a warm session on a lab's lake, or as Glue job runs."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import faults
+from lab import Lab
+
+from glue_jobs import capstone_etl as etl
+from local_aws.glue.workspace import RUNTIME
+from tools import local
+
+sys.path.append(str(RUNTIME))  # awsglue, as a job run has it
+
+SOURCE = Path(etl.__file__)
+ROOT = SOURCE.parents[1]
+Rows = Counter[str]
+# A table's published rows by partition, without what names the run that wrote them.
+State = dict[str, dict[tuple[str, ...], Rows]]
+
+
+class BookmarkedJob:
+    """Runs of one job, one after the other, that share a bookmark.
+
+    Args:
+        lab: The lake; its `files` are what the oracle is asked about.
+        bookmark: The file that keeps the bookmark.
+        arguments: More job arguments.
+
+    Attributes:
+        output: What the last run printed.
+    """
+
+    def __init__(self, lab: Lab, bookmark: Path, **arguments: Any) -> None:
+        self.lab = lab
+        self.bookmark = bookmark
+        self.output = ""
+        self._arguments = arguments
+        self._runs = 0
+
+    def put(self, key: str, lines: Iterable[str]) -> None:
+        """Put a file of raw lines, or put it anew."""
+        self.lab.files[key] = list(lines)
+        body = gzip.compress("\n".join(self.lab.files[key]).encode(), mtime=0)
+        bucket = self.lab.outputs["SourceBucketName"]
+        self.lab.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+    def run(self, handle: faults.Handler | None = None) -> None:
+        """One run over what the bookmark has not handed out.
+
+        Args:
+            handle: What becomes of the run's effects; by default they take place.
+        """
+        self._runs += 1
+        environment = {
+            **local.environment(self.lab.endpoint),
+            "LOCAL_AWS_BOOKMARK_FILE": str(self.bookmark),
+            "LOCAL_AWS_JOB_RUN_ID": f"jr_{self._runs}",
+        }
+        printed = io.StringIO()
+        before = dict(os.environ)
+        os.environ.update(environment)
+        try:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(contextlib.redirect_stdout(printed))
+                if handle is not None:
+                    stack.enter_context(faults.Effects(str(SOURCE), handle).intercepted())
+                etl.main(self._argv())
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            self.output = printed.getvalue()
+
+    def _argv(self) -> list[str]:
+        outputs = self.lab.outputs
+        arguments = {
+            "JOB_NAME": outputs["GlueJobName"],
+            "JOB_RUN_ID": f"jr_{self._runs}",
+            "job-bookmark-option": "job-bookmark-enable",
+            "source_path": f"s3://{outputs['SourceBucketName']}/events/",
+            "bronze_database": outputs["BronzeDatabase"],
+            "silver_database": outputs["SilverDatabase"],
+            "gold_database": outputs["GoldDatabase"],
+            "aws_region": "us-west-2",
+            **self._arguments,
+        }
+        return ["job", *(part for k, v in arguments.items() for part in (f"--{k}", str(v)))]
+
+    def die(self, death: faults.Death) -> faults.Death:
+        """One run that dies as is meant, if it comes to that: `death.came` says so."""
+        with contextlib.suppress(faults.Killed):
+            self.run(death)
+        # Memory dies with its process.
+        self.lab.spark.catalog.clearCache()
+        return death
+
+    def state(self) -> State:
+        """What a reader sees now, all files read."""
+        found: State = {}
+        for name in etl.PUBLISH_ORDER:
+            partitions: dict[tuple[str, ...], Rows] = {}
+            keys = self.lab.keys(name)
+            for row in self.lab.rows(name):
+                group = tuple(row.pop(key) for key in keys if key != "run_id")
+                row.pop("run_id", None) if name != etl.LEDGER else None
+                partitions.setdefault(group, Counter())[repr(sorted(row.items()))] += 1
+            found[name] = partitions
+        return found
+
+    def wipe(self) -> None:
+        """Empty the lake, its raw files and the bookmark."""
+        s3, glue = self.lab.client("s3"), self.lab.client("glue")
+        for name in etl.PUBLISH_ORDER:
+            layer, _, table = name.partition(".")
+            database = self.lab.outputs[f"{layer.capitalize()}Database"]
+            values = [{"Values": list(one)} for one in self.lab.partitions(name)]
+            for chunk in etl.chunks(values, 25):
+                glue.batch_delete_partition(
+                    DatabaseName=database, TableName=table, PartitionsToDelete=chunk
+                )
+        for bucket in (
+            self.lab.outputs["SourceBucketName"],
+            self.lab.outputs["AnalyticsOutputBucket"],
+        ):
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            keys = [{"Key": one["Key"]} for page in pages for one in page.get("Contents", [])]
+            for chunk in etl.chunks(keys, 1000):
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk})
+        self.bookmark.unlink(missing_ok=True)
+        self.lab.files.clear()
+
+
+def create_glue_job(client: Callable[[str], Any], outputs: dict[str, str]) -> None:
+    """Create a stack's Glue job with the notebook's own cell, and upload the job's script."""
+    upload_script(client, outputs, SOURCE.read_text(encoding="utf-8"))
+    notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
+    cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    names = {"glue": client("glue"), "outputs": outputs, "AWS_REGION": "us-west-2"}
+    exec(cells["job"], names)  # noqa: S102
+
+
+def upload_script(client: Callable[[str], Any], outputs: dict[str, str], text: str) -> None:
+    bucket, key = outputs["ScriptLocation"].removeprefix("s3://").split("/", 1)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+
+
+def run_glue_job(
+    client: Callable[[str], Any], outputs: dict[str, str], **arguments: str
+) -> dict[str, Any]:
+    """One Glue job run, from start to end; returns what get_job_run says of it then."""
+    glue, name = client("glue"), outputs["GlueJobName"]
+    given = {f"--{key}": value for key, value in arguments.items()}
+    run_id = glue.start_job_run(JobName=name, Arguments=given)["JobRunId"]
+    while True:
+        run: dict[str, Any] = glue.get_job_run(JobName=name, RunId=run_id)["JobRun"]
+        if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING", "WAITING"):
+            return run
+        time.sleep(0.1)
+
+
+def mixtures(before: State, seen: State, after: State) -> list[str]:
+    """The partitions in which a reader sees neither the old rows nor the new ones.
+
+    The ledger is different: it has a row for each run that got as far, so it only grows.
+    """
+    wrong = [
+        f"{name} {group}"
+        for name in seen
+        if name != etl.LEDGER
+        for group in before[name].keys() | seen[name].keys() | after[name].keys()
+        if seen[name].get(group) not in (before[name].get(group), after[name].get(group))
+    ]
+    old, now, new = (sum(one[etl.LEDGER].values(), Rows()) for one in (before, seen, after))
+    return wrong if old <= now <= new else [*wrong, etl.LEDGER]
