@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Each worker has an embedded AWS and a Spark session of its own, some 2 GB.
+WORKERS ?= 2
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 # Nothing that a shell has set for a real account may leak into local runs.
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
@@ -29,10 +32,10 @@ demo: install ## Deploy, load, run, query, report: the whole pipeline on the emb
 	@$(LOCAL) $(BIN)/python -m tools.demo
 
 test: install ## Every test, on real Spark and the embedded AWS
-	@$(LOCAL) $(BIN)/python -m pytest $(ARGS)
+	@$(LOCAL) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not soak" $(ARGS)
 
 test-quick: install ## The tests that start no process of their own
-	@$(LOCAL) $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(LOCAL) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 
 soak: install ## Kill at every point for real, 300 random histories, a long poll: about an hour
 	@$(LOCAL) $(BIN)/python -m pytest -m soak $(ARGS)
