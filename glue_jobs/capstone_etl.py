@@ -15,6 +15,7 @@ after a crash at any point heals it. Grains are stated in the template, table by
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +38,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
@@ -80,7 +84,7 @@ DAILY_GOLD = (FUNNEL, HOURLY_REVENUE, CATEGORY, ACTIVITY)
 
 UNKNOWN_HOUR = ("0000", "00", "00", "00")
 # RFC 3339, offset optional; stricter than Spark's cast, which also takes '2026' and region names.
-TIMESTAMP_FORM = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d{1,9})?(Z|[+-]\d\d:?\d\d)?$"
+TIMESTAMP_FORM = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.]\d{1,9})?(Z|[+-]\d\d(:?\d\d)?)?$"
 HIVE_KEY = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/(?:minute=(\d\d)/)?")
 FILE_NAME = re.compile(r"(?:^|/)events-(\d{8})-(\d{6})[^/]*$")
 
@@ -99,6 +103,14 @@ class CatalogError(Exception):
 
 class SourceError(Exception):
     """The bookmarked reader returned columns that this job does not know."""
+
+
+class ReadError(Exception):
+    """The new lines could not be read and written to bronze: a file of them may be damaged."""
+
+
+class UnreadableFileError(Exception):
+    """A source file's content is no text that can be read to its end."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,14 @@ def source_expression(source_path: str) -> str:
     return f"if({key} = {expected}, {name}, {key})"
 
 
+def source_of(key: str, prefix: str) -> str:
+    """What `source_expression` says of an object's key below the source prefix."""
+    name = key.rpartition("/")[2]
+    folders = (("year", 7, 11), ("month", 11, 13), ("day", 13, 15), ("hour", 16, 18))
+    path = "".join(f"{label}={name[start:end]}/" for label, start, end in folders)
+    return name if key == f"{prefix}{path}minute={name[18:20]}/{name}" else key
+
+
 def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     """The nine fields as received, or the whole line where it is not one JSON object.
 
@@ -202,13 +222,15 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
         .selectExpr("*", f"{is_object} as is_object")
         .selectExpr(
             *(f"if(is_object, json.`{name}`, null) as `{name}`" for name in RAW_FIELDS),
-            "if(is_object, null, line) as corrupt_record",
-            f"if(is_object and not is_plain and {MORE_THAN_NINE}, line, null) as extended_record",
+            f"if(is_object, null, {TEXT}) as corrupt_record",
+            f"if(is_object and not is_plain and {MORE_THAN_NINE}, {TEXT}, null) as extended_record",
             "source",
         )
     )
 
 
+# The line as UTF-8, whatever bytes came: what is none of it becomes U+FFFD, as in parsed fields.
+TEXT = r"regexp_replace(line, '\uFFFD', '\uFFFD')"
 # array_intersect keeps each name once; a line whose names cannot be told is kept.
 MORE_THAN_NINE = f"""coalesce(array_size(json_object_keys(line)) != array_size(array_intersect(
     json_object_keys(line), array({", ".join(f"'{name}'" for name in RAW_FIELDS)}))), true)"""
@@ -337,8 +359,9 @@ def quarantined(events: DataFrame) -> DataFrame:
     named = ", ".join(f"if({rule}, '{name}', null)" for name, rule in REJECTION_RULES.items())
     return events.where("not is_valid").selectExpr(
         *(f"`{name}`" for name in (*RAW_FIELDS, "corrupt_record")),
-        "if(corrupt_record is not null, array('not_a_json_object'),"
-        f" array_compact(array({named}))) as reasons",
+        "case when corrupt_record = '' then array('unreadable_file')"
+        " when corrupt_record is not null then array('not_a_json_object')"
+        f" else array_compact(array({named})) end as reasons",
         "source",
     )
 
@@ -629,6 +652,11 @@ class Lake:
             storage=storage,
         )
 
+    def anew(self, now: datetime) -> Lake:
+        """The lake for another try of the same run, which shares no prefix with this one."""
+        run_id = f"{run_stamp(now)}-{self.run_id.partition('-')[2]}"
+        return Lake(run_id, self.options, self.glue, self.s3)
+
     def prefix(self, name: str) -> str:
         return f"{self.tables[name].location}run={self.run_id}/"
 
@@ -755,7 +783,7 @@ class Lake:
 
     def _inspect(self, name: str) -> Written:
         bucket, prefix = split_s3(self.prefix(name))
-        objects = [entry for entry in self._list(bucket, prefix) if is_data(entry["Key"])]
+        objects = [entry for entry in self.objects(bucket, prefix) if is_data(entry["Key"])]
         folders = sorted({entry["Key"].rpartition("/")[0] for entry in objects})
         partitions = (self._partition(name, bucket, prefix, folder) for folder in folders)
         return Written(
@@ -775,7 +803,7 @@ class Lake:
             values = tuple(known[key] for key in self.tables[name].keys)
         return Partition(name, values, f"s3://{bucket}/{folder}/")
 
-    def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    def objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             yield from page.get("Contents", [])
 
@@ -804,9 +832,22 @@ class Lake:
         total = 0
         for found in partitions:
             bucket, prefix = split_s3(found.location)
-            objects = [entry for entry in self._list(bucket, prefix) if is_data(entry["Key"])]
+            objects = [entry for entry in self.objects(bucket, prefix) if is_data(entry["Key"])]
             total += self._rows(bucket, objects)
         return total
+
+    def ledger_rows(self, partition: Partition) -> list[dict[str, Any]]:
+        """The runs of one date, as its published ledger has them."""
+        bucket, prefix = split_s3(partition.location)
+        body = self.s3.get_object(Bucket=bucket, Key=f"{prefix}ledger.parquet")["Body"]
+        return list(pq.read_table(io.BytesIO(body.read())).to_pylist())
+
+    def finished_runs(self, run_ids: Iterable[str]) -> set[str]:
+        """Those of the given runs that published everything: their ledger row is the last of it."""
+        dates = {f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}" for run_id in run_ids}
+        ledgers = self.existing(Partition(LEDGER, (day,), "") for day in dates)
+        rows = (row for found in ledgers.values() for row in self.ledger_rows(found))
+        return {row["run_id"] for row in rows}.intersection(run_ids)
 
     # publishing
 
@@ -892,7 +933,7 @@ class Lake:
         bucket, prefix = self._manifests
         limit = run_stamp(now - timedelta(days=self.options.sweep_after_days))
         deleted = 0
-        for entry in self._list(bucket, prefix):
+        for entry in self.objects(bucket, prefix):
             run_id = entry["Key"][len(prefix) :].removesuffix(".json")
             if run_id >= limit:
                 break
@@ -919,7 +960,7 @@ class Lake:
 
     def _delete(self, location: str) -> int:
         bucket, prefix = split_s3(location)
-        keys = [{"Key": entry["Key"]} for entry in self._list(bucket, prefix)]
+        keys = [{"Key": entry["Key"]} for entry in self.objects(bucket, prefix)]
         for chunk in chunks(keys, 1000):
             answer = self.s3.delete_objects(Bucket=bucket, Delete={"Objects": chunk, "Quiet": True})
             refuse_errors(location, answer)
@@ -1026,7 +1067,10 @@ def audit(counts: dict[str, tuple[int, int]]) -> None:
 
 @dataclass
 class Ledger:
-    """The account of one run. Counts are rows, `bytes_written` bytes, `stage_seconds` seconds."""
+    """The account of one run. Counts are rows, `bytes_written` bytes, `stage_seconds` seconds.
+
+    An unreadable file counts as one quarantined line.
+    """
 
     run_id: str
     glue_run_id: str
@@ -1038,6 +1082,7 @@ class Ledger:
     valid: int = 0
     quarantined: int = 0
     quarantined_by_reason: dict[str, int] = field(default_factory=dict)
+    unreadable_files: list[str] = field(default_factory=list)
     duplicates_in_batch: int = 0
     duplicates_in_lake: int = 0
     new_events: int = 0
@@ -1059,6 +1104,7 @@ LEDGER_SCHEMA = pa.schema(
         ("finished_at", pa.timestamp("us", tz="UTC")),
         *((name, pa.int64()) for name in ("files", "lines", "corrupt", "valid", "quarantined")),
         ("quarantined_by_reason", pa.map_(pa.string(), pa.int64())),
+        ("unreadable_files", pa.list_(pa.string())),
         *(
             (name, pa.int64())
             for name in ("duplicates_in_batch", "duplicates_in_lake", "new_events")
@@ -1087,12 +1133,23 @@ class Run:
         self.lake = lake
         self.ledger = ledger
 
-    def process(self, frame: DataFrame) -> Ledger:
-        """Take a bookmarked read's frame through all layers and publish the result."""
+    def process(self, frame: DataFrame, unreadable: Sequence[str] = ()) -> Ledger:
+        """Take a bookmarked read's frame through all layers and publish the result.
+
+        Args:
+            frame: What `read_new_lines` or `salvaged` returned.
+            unreadable: Keys of the files that get a row for want of lines.
+
+        Raises:
+            ReadError: The frame could not be evaluated. Nothing was published.
+        """
         self.lake.note(None)
         fit(self.spark, 0)
+        bucket, prefix = split_s3(self.lake.options.source_path)
+        self.ledger.unreadable_files = [source_of(key, prefix) for key in unreadable]
         if frame.columns:
-            self._write_layers(frame)
+            uris = [f"s3://{bucket}/{key}" for key in unreadable]
+            self._write_layers(with_markers(lines_of(frame), uris))
         with self._stage("publish"):
             self._publish()
         print(self.ledger.as_text(), flush=True)
@@ -1138,9 +1195,9 @@ class Run:
             found = [old for old in lake.published(name, dates) if old.values not in made]
             lake.outdated[name] = found
 
-    def _write_layers(self, frame: DataFrame) -> None:
-        with self._stage("bronze"):
-            sources = self._write_bronze(lines_of(frame))
+    def _write_layers(self, lines: DataFrame) -> None:
+        with self._stage("bronze"), failing_as_read_error():
+            sources = self._write_bronze(lines)
         if not sources:
             return
         files = files_frame(self.spark, sources, self.lake.options)
@@ -1192,7 +1249,7 @@ class Run:
             rows="count(*)",
             valid="count_if(is_valid)",
             quarantined="count_if(not is_valid)",
-            corrupt="count(corrupt_record)",
+            corrupt="count_if(corrupt_record != '')",
         )
         batch = distinct_events(counted).persist()
         hours = touched_hours(batch)
@@ -1329,17 +1386,12 @@ class Run:
         """Add this run to the ledger of its date, which is one small file."""
         lake = self.lake
         self.ledger.finished_at = datetime.now(UTC)
-        rows = [row for found in before.values() for row in self._ledger_rows(found.location)]
+        rows = [row for found in before.values() for row in lake.ledger_rows(found)]
         table = pa.Table.from_pylist([*rows, asdict(self.ledger)], schema=LEDGER_SCHEMA)
         bucket, prefix = split_s3(account.location)
         size = lake.put(bucket, f"{prefix}ledger.parquet", table)
         lake.staged[LEDGER] = Written((account,), len(rows) + 1, size)
         lake.publish(LEDGER, before)
-
-    def _ledger_rows(self, location: str) -> list[dict[str, Any]]:
-        bucket, prefix = split_s3(location)
-        body = self.lake.s3.get_object(Bucket=bucket, Key=f"{prefix}ledger.parquet")["Body"]
-        return list(pq.read_table(io.BytesIO(body.read())).to_pylist())
 
 
 def side_by_side(*steps: Callable[[], object]) -> None:
@@ -1376,6 +1428,8 @@ def within(hours: Sequence[Any]) -> str:
 def readable(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
     if isinstance(value, dict):
         return ", ".join(f"{key} {readable(count)}" for key, count in value.items()) or "-"
     return f"{value:,}" if isinstance(value, int | float) else str(value)
@@ -1468,6 +1522,162 @@ def rebuild_plan(lake: Lake, dates: set[date]) -> str:
     )
 
 
+# Salvage: when a file breaks the bookmarked read, each file is read by itself.
+
+# S3's times are whole seconds of another clock; Glue's bookmark allows for as much.
+CLOCK_MARGIN = timedelta(minutes=15)
+LONGEST_LINE = 64 << 20
+OTHERWISE_COMPRESSED = (".bz2", ".deflate", ".lz4", ".snappy", ".zst")
+
+
+@contextmanager
+def failing_as_read_error() -> Iterator[None]:
+    """Spark's failures as a `ReadError`.
+
+    AWS does not say how Glue's reader fails on a damaged file; any failure is taken for one, and
+    reading file by file then tells: what was no file's fault fails that as well.
+    """
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as failure:
+        reason = str(failure).split("\n\tat ", 1)[0].strip().splitlines()[-1:]
+        raise ReadError(f"The new lines could not be read: {' '.join(reason)}") from failure
+
+
+def process_new_lines(
+    spark: SparkSession, lake: Lake, ledger: Ledger, read: Callable[[], DataFrame]
+) -> Ledger:
+    """One run over a bookmarked read; where that breaks, one over what can be read of its files.
+
+    Raises:
+        Exception: What broke the read was not what a file holds or how it is called.
+    """
+    try:
+        with failing_as_read_error():
+            frame = read()
+        if not frame.columns:
+            print("no new files since the last run", flush=True)
+        return Run(spark, lake, ledger).process(frame)
+    except ReadError as failure:
+        print(f"{failure}. Reading file by file.", flush=True)
+    now = datetime.now(UTC)
+    lake = lake.anew(now)
+    lines, unreadable = salvaged(spark, lake)
+    return Run(spark, lake, Ledger(lake.run_id, ledger.glue_run_id, now)).process(lines, unreadable)
+
+
+def salvaged(spark: SparkSession, lake: Lake) -> tuple[DataFrame, list[str]]:
+    """The lines of all files that no finished run has read, and the keys of those unreadable.
+
+    What the bookmark handed out cannot be asked for, but it is among these files.
+
+    Returns:
+        A frame as `read_new_lines` returns it, and object keys.
+    """
+    files = pending_files(lake)
+    if not files:
+        return spark.createDataFrame([], "struct<>"), []
+    bucket, _ = split_s3(lake.options.source_path)
+    connection = {name: getattr(lake.s3.meta, name) for name in ("region_name", "endpoint_url")}
+
+    def readable(file: tuple[str, str]) -> tuple[str, bool]:
+        try:
+            for _ in object_lines(connection, bucket, *file):
+                pass
+        except UnreadableFileError:
+            return file[0], False
+        return file[0], True
+
+    def rows(file: tuple[str, str]) -> Iterator[tuple[bytes, str]]:
+        return (
+            (line, f"s3://{bucket}/{file[0]}") for line in object_lines(connection, bucket, *file)
+        )
+
+    # Files are small work: a task for each, but no more tasks than a driver likes to watch.
+    spread = spark.sparkContext.parallelize(files, min(len(files), 1000))
+    verdicts = dict(spread.map(readable).collect())
+    lines = spread.filter(lambda file: verdicts[file[0]]).flatMap(rows)
+    frame = spark.createDataFrame(lines, "line binary, source_file string", verifySchema=False)
+    # Cast, not decoded: the bytes are those that the bookmarked read has.
+    return frame.selectExpr("cast(line as string) as col0", "source_file"), sorted(
+        key for key, is_readable in verdicts.items() if not is_readable
+    )
+
+
+def pending_files(lake: Lake) -> list[tuple[str, str]]:
+    """Key and ETag of the source files that no finished run has read as they are now."""
+    bucket, prefix = split_s3(lake.options.source_path)
+    files = {
+        source_partition(source_of(entry["Key"], prefix)): entry
+        for entry in lake.objects(bucket, prefix)
+        if not entry["Key"].endswith("/") and is_data(entry["Key"][len(prefix) :])
+    }
+    published = lake.existing(Partition(BRONZE, values, "") for values in files)
+    runs = {values: run_of(found.location) for values, found in published.items()}
+    finished = lake.finished_runs(set(runs.values()))
+    read_at = {
+        values: datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) - CLOCK_MARGIN
+        for values, run in runs.items()
+        if run in finished
+    }
+    return [
+        (entry["Key"], entry["ETag"])
+        for values, entry in files.items()
+        if values not in read_at or entry["LastModified"] > read_at[values]
+    ]
+
+
+def run_of(location: str) -> str:
+    """The run that wrote a partition."""
+    return location.partition("/run=")[2].partition("/")[0]
+
+
+def with_markers(lines: DataFrame, unreadable: Sequence[str]) -> DataFrame:
+    """The lines and an empty one for each unreadable file; no line that is read is empty."""
+    if not unreadable:
+        return lines
+    rows = [("", uri) for uri in unreadable]
+    markers = lines.sparkSession.createDataFrame(rows, "line string, source_file string")
+    return lines.unionAll(markers)
+
+
+def object_lines(connection: dict[str, str], bucket: str, key: str, etag: str) -> Iterator[bytes]:
+    """The lines of one object, without ever holding all of it.
+
+    Raises:
+        UnreadableFileError: It is damaged or compressed in another way than its name says.
+        ClientError: S3 refuses it, or it has changed since it was listed.
+    """
+    if key.endswith(OTHERWISE_COMPRESSED):
+        raise UnreadableFileError(f"{key} is compressed, but not with gzip")
+    s3 = boto3.client("s3", **connection)
+    with s3.get_object(Bucket=bucket, Key=key, IfMatch=etag)["Body"] as body:
+        text = gzip.GzipFile(fileobj=body) if key.endswith(".gz") else body
+        try:
+            yield from split_lines(text.read)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as damage:
+            raise UnreadableFileError(f"{key} cannot be read to its end: {damage}") from damage
+
+
+def split_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    r"""Lines as Hadoop's reader splits them: at \n, \r\n or \r, the byte order mark left out.
+
+    Args:
+        read: Reads up to so many bytes; none at the end.
+
+    Raises:
+        UnreadableFileError: A line is longer than LONGEST_LINE bytes.
+    """
+    rest = read(1 << 20).removeprefix(b"\xef\xbb\xbf")
+    while chunk := read(1 << 20):
+        # The last line stays until it is known whether it goes on, or its \r has a \n.
+        *lines, rest = (rest + chunk).splitlines(keepends=True)
+        yield from (line.rstrip(b"\r\n") for line in lines)
+        if len(rest) > LONGEST_LINE:
+            raise UnreadableFileError(f"a line is longer than {LONGEST_LINE} bytes")
+    yield from rest.splitlines()
+
+
 # The shell: everything that only exists inside a Glue job.
 
 
@@ -1548,14 +1758,13 @@ def main(argv: list[str]) -> None:
         "config": Config(retries={"mode": "standard", "max_attempts": 8}),
     }
     lake = Lake(run_id, options, boto3.client("glue", **clients), boto3.client("s3", **clients))
-    run = Run(spark, lake, Ledger(run_id, glue_run_id, started))
+    ledger = Ledger(run_id, glue_run_id, started)
     if options.rebuild:
-        do_again(run, options)
+        do_again(Run(spark, lake, ledger), options)
         return
-    frame = read_new_lines(glue_context, options.source_path)
-    if not frame.columns:
-        print("no new files since the last run", flush=True)
-    run.process(frame)
+    process_new_lines(
+        spark, lake, ledger, lambda: read_new_lines(glue_context, options.source_path)
+    )
     job.commit()
     sweep_up(lake, started)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -65,7 +66,10 @@ def client(endpoint: str) -> Callable[[str], Any]:
 def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     """One warm session on the embedded AWS's store; labs mount their buckets into it."""
     os.environ["JAVA_HOME"] = str(java_home())
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        builder = builder.config(f"spark.executorEnv.{name}", "local")
     for name, value in spark_conf(data_dir / "s3", []).items():
         builder = builder.config(name, value)
     builder = builder.config("spark.master", "local[2]")

@@ -7,8 +7,10 @@ grouping do not matter, which is the point.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,12 +52,17 @@ class Tables:
 
 
 def expected(
-    files: Iterable[tuple[str, Iterable[str]]], max_age: int = 30, lead: int = 1
+    files: Iterable[tuple[str, Iterable[str] | None]], max_age: int = 30, lead: int = 1
 ) -> Tables:
-    """All tables over the given files, each `(object key, lines)`."""
+    """All tables over the given files, each `(object key, lines)`; None for no readable text."""
     tables = Tables()
     for key, lines in files:
         written = file_time(key)
+        if lines is None:
+            tables.bronze += 1
+            tables.quarantine[(key, "unreadable_file")] += 1
+            tables.reasons["unreadable_file"] += 1
+            continue
         for line in lines:
             if not line.strip(" \t\r"):
                 continue
@@ -69,6 +76,18 @@ def expected(
     events = [dict(zip(FIELDS, row, strict=True)) for row in tables.silver]
     fill_gold(tables, events)
     return tables
+
+
+def lines_in(key: str, body: bytes) -> list[str] | None:
+    """The lines of an object; None when its content is not what its name says."""
+    if key.endswith(".bz2"):
+        return None
+    try:
+        content = gzip.decompress(body) if key.endswith(".gz") else body
+    except (EOFError, OSError, zlib.error):
+        return None
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    return re.split("\r\n|\r|\n", text)
 
 
 def file_time(key: str) -> datetime | None:
@@ -102,7 +121,10 @@ def extended(line: str) -> str | None:
 
 def text(value: Any) -> str | None:
     """A field as received: strings as they are, everything else as JSON writes it."""
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        # What Unicode cannot say, half a surrogate pair, becomes a question mark.
+        return value.encode("utf-8", "replace").decode()
+    if value is None:
         return value
     return json.dumps(value, separators=(",", ":"))
 
@@ -155,8 +177,9 @@ def blank(value: str | None) -> bool:
 
 
 def instant(value: str | None) -> datetime | None:
-    form = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|([+-])(\d\d):?(\d\d))?"
-    match = re.fullmatch(form, value or "", re.ASCII)
+    clock_form = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?"
+    zone_form = r"(Z|([+-])(\d\d)(?::?(\d\d))?)?"
+    match = re.fullmatch(clock_form + zone_form, value or "", re.ASCII)
     if not match:
         return None
     *clock, fraction, _, sign, hours, minutes = match.groups()
@@ -164,11 +187,16 @@ def instant(value: str | None) -> datetime | None:
     if offset > timedelta(hours=18) or int(minutes or 0) > 59:
         return None
     micros = int((fraction or "0").ljust(6, "0")[:6])
+    earliest, latest = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))
+    is_year_0 = clock[0] == "0000"
     try:
-        local = datetime(*map(int, clock), micros, tzinfo=UTC)
-        return local + offset if sign == "-" else local - offset
-    except (ValueError, OverflowError):
+        local = datetime(*map(int, ["0004" if is_year_0 else clock[0], *clock[1:]]), micros, UTC)
+        moved = local + offset if sign == "-" else local - offset
+    except OverflowError:
+        return latest if sign == "-" else earliest
+    except ValueError:
         return None
+    return earliest if is_year_0 else moved
 
 
 def number(value: str | None) -> Decimal | None:
