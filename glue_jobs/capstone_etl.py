@@ -345,7 +345,7 @@ REJECTION_RULES = {
 }
 
 
-REASONS = ("not_a_json_object", *REJECTION_RULES)
+REASONS = ("unreadable_file", "not_a_json_object", *REJECTION_RULES)
 
 
 def judged(events: DataFrame) -> DataFrame:
@@ -1685,10 +1685,11 @@ def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
     """The lines of the files that the bookmark has not handed out yet; no columns if none.
 
     The transformation_ctx is the key of the bookmark's state: renamed, it reads everything again.
+    `isFailFast` because records that Glue cannot read are else left out of the frame in silence.
     """
     found = glue_context.create_dynamic_frame.from_options(
         connection_type="s3",
-        connection_options={"paths": [source_path], "recurse": True},
+        connection_options={"paths": [source_path], "recurse": True, "isFailFast": True},
         format="csv",
         format_options={
             "separator": "\u0001",

@@ -19,7 +19,7 @@ from awsglue.dynamicframe import DynamicFrame
 from awsglue.job import Bookmarks
 
 _FORMAT_OPTIONS = {"separator", "quoteChar", "withHeader", "attachFilename"}
-_CONNECTION_OPTIONS = {"paths", "recurse"}
+_CONNECTION_OPTIONS = {"paths", "recurse", "isFailFast"}
 # Tab and line ends are control characters too, but ones that text is full of.
 _CONTROL_CHARACTER = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f]")
 _GLOB_CHARACTER = re.compile(r"[{}\[\]*?\\]")
@@ -71,7 +71,8 @@ class DynamicFrameReader:
 
         Args:
             connection_type: `s3`.
-            connection_options: `paths`, and `recurse` (default False).
+            connection_options: `paths`, `recurse` (default False), and `isFailFast`: what cannot be
+                read fails the run here with or without it, so False is refused.
             format: `csv`.
             format_options: A control character as `separator`, `quoteChar` -1, `withHeader`
                 False, and `attachFilename`, the name of a column for the object's URI.
@@ -137,6 +138,8 @@ def _uri_column(uris: list[str]) -> Column:
 def _check_connection_options(options: dict[str, Any]) -> None:
     for name, value in options.items():
         _refuse(f"connection_options[{name!r}]", value, name in _CONNECTION_OPTIONS)
+    fail_fast = options.get("isFailFast", True)
+    _refuse("connection_options['isFailFast']", fail_fast, _is_true(fail_fast))
     paths = options.get("paths")
     if not isinstance(paths, list) or not paths:
         raise ValueError(f"connection_options['paths'] is {paths!r}: give a list of s3:// paths")
