@@ -1137,7 +1137,7 @@ class Run:
         """Take a bookmarked read's frame through all layers and publish the result.
 
         Args:
-            frame: What `read_new_lines` or `salvaged` returned.
+            frame: What `read_new_lines` or `read_files` returned.
             unreadable: Keys of the files that get a row for want of lines.
 
         Raises:
@@ -1562,19 +1562,22 @@ def process_new_lines(
         print(f"{failure}. Reading file by file.", flush=True)
     now = datetime.now(UTC)
     lake = lake.anew(now)
-    lines, unreadable = salvaged(spark, lake)
+    # What the bookmark handed out cannot be asked for, but it is among these files.
+    lines, unreadable = read_files(spark, lake, pending_files(lake))
     return Run(spark, lake, Ledger(lake.run_id, ledger.glue_run_id, now)).process(lines, unreadable)
 
 
-def salvaged(spark: SparkSession, lake: Lake) -> tuple[DataFrame, list[str]]:
-    """The lines of all files that no finished run has read, and the keys of those unreadable.
+def read_files(
+    spark: SparkSession, lake: Lake, files: Sequence[tuple[str, str]]
+) -> tuple[DataFrame, list[str]]:
+    """The lines of source files, each read by itself.
 
-    What the bookmark handed out cannot be asked for, but it is among these files.
+    Args:
+        files: Key and ETag of each.
 
     Returns:
-        A frame as `read_new_lines` returns it, and object keys.
+        A frame as `read_new_lines` returns it, and the keys of the files that cannot be read.
     """
-    files = pending_files(lake)
     if not files:
         return spark.createDataFrame([], "struct<>"), []
     bucket, _ = split_s3(lake.options.source_path)
@@ -1606,11 +1609,9 @@ def salvaged(spark: SparkSession, lake: Lake) -> tuple[DataFrame, list[str]]:
 
 def pending_files(lake: Lake) -> list[tuple[str, str]]:
     """Key and ETag of the source files that no finished run has read as they are now."""
-    bucket, prefix = split_s3(lake.options.source_path)
+    _, prefix = split_s3(lake.options.source_path)
     files = {
-        source_partition(source_of(entry["Key"], prefix)): entry
-        for entry in lake.objects(bucket, prefix)
-        if not entry["Key"].endswith("/") and is_data(entry["Key"][len(prefix) :])
+        source_partition(source_of(entry["Key"], prefix)): entry for entry in source_files(lake)
     }
     published = lake.existing(Partition(BRONZE, values, "") for values in files)
     runs = {values: run_of(found.location) for values, found in published.items()}
@@ -1624,6 +1625,16 @@ def pending_files(lake: Lake) -> list[tuple[str, str]]:
         (entry["Key"], entry["ETag"])
         for values, entry in files.items()
         if values not in read_at or entry["LastModified"] > read_at[values]
+    ]
+
+
+def source_files(lake: Lake, folder: str = "") -> list[dict[str, Any]]:
+    """What S3 lists of the source, or of a folder of it, and a reader would take for files."""
+    bucket, prefix = split_s3(lake.options.source_path)
+    return [
+        entry
+        for entry in lake.objects(bucket, f"{prefix}{folder}")
+        if not entry["Key"].endswith("/") and is_data(entry["Key"][len(prefix) :])
     ]
 
 
@@ -1727,13 +1738,48 @@ def sweep_up(lake: Lake, now: datetime) -> None:
         print(f"could not sweep, the next run will: {refused}", flush=True)
 
 
+def replay_plan(hours: Sequence[datetime], files: Sequence[dict[str, Any]]) -> str:
+    """What a replay of these hours of ingestion would touch, for reading."""
+    size = sum(entry["Size"] for entry in files) / 1e6
+    names = [entry["Key"] for entry in files]
+    return "\n".join(
+        [
+            f"replay of {hours[0]:%Y-%m-%dT%H} until {hours[-1] + timedelta(hours=1):%Y-%m-%dT%H},"
+            " dry run: nothing was written",
+            f"  would read {len(files)} files again, {size:,.1f} MB"
+            + (f", from {names[0]} to {names[-1]}" if names else ""),
+            "  would publish again: their bronze and quarantine, gold of the dates they touch;",
+            "  silver only gains what it does not have",
+        ]
+    )
+
+
 def do_again(run: Run, options: Options) -> None:
-    """Rebuild or replay, or say what that would touch. The bookmark stays as it is."""
-    dates = dates_of(options.rebuild)
-    if options.dry_run == "true":
-        print(rebuild_plan(run.lake, dates), flush=True)
+    """Rebuild or replay, or say what that would touch. The bookmark stays as it is.
+
+    Raises:
+        OptionError: The job arguments ask for both, or for nothing that can be done.
+    """
+    if options.rebuild and options.replay:
+        raise OptionError("--rebuild and --replay are two runs: start one after the other")
+    if options.dry_run not in ("true", "false"):
+        raise OptionError(f"--dry_run is {options.dry_run!r}: write true or false")
+    is_dry = options.dry_run == "true"
+    if options.rebuild:
+        dates = dates_of(options.rebuild)
+        if is_dry:
+            print(rebuild_plan(run.lake, dates), flush=True)
+        else:
+            run.rebuild(dates)
         return
-    run.rebuild(dates)
+    hours = hours_of(options.replay)
+    folders = (hour.strftime("year=%Y/month=%m/day=%d/hour=%H/") for hour in hours)
+    files = [entry for folder in folders for entry in source_files(run.lake, folder)]
+    if is_dry:
+        print(replay_plan(hours, files), flush=True)
+        return
+    chosen = [(entry["Key"], entry["ETag"]) for entry in files]
+    run.process(*read_files(run.spark, run.lake, chosen))
 
 
 def main(argv: list[str]) -> None:
@@ -1760,7 +1806,7 @@ def main(argv: list[str]) -> None:
     }
     lake = Lake(run_id, options, boto3.client("glue", **clients), boto3.client("s3", **clients))
     ledger = Ledger(run_id, glue_run_id, started)
-    if options.rebuild:
+    if options.rebuild or options.replay:
         do_again(Run(spark, lake, ledger), options)
         return
     process_new_lines(

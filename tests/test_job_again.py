@@ -98,6 +98,49 @@ def test_a_dry_run_of_a_rebuild_says_what_it_would_touch_and_writes_nothing(
     assert {path for path in lab.s3_dir.rglob("*") if path.is_file()} == before
 
 
+def again(lab: Lab, **options: str) -> etl.Ledger:
+    """What a job run with these arguments does, up to its bookmark."""
+    lake = lab.lake(**options)
+    run = etl.Run(lab.spark, lake, etl.Ledger(lake.run_id, "jr_again", datetime.now(UTC)))
+    etl.do_again(run, lake.options)
+    return run.ledger
+
+
+def test_a_replay_reads_the_files_of_its_hours_again_and_changes_no_row(lab: Lab) -> None:
+    filled(lab)
+    late = lab.put([event(user_id="u3")], NOON + timedelta(hours=1))
+    silver = rows(lab, etl.SILVER)
+
+    ledger = again(lab, replay="2026-11-05T12/2026-11-05T14")
+
+    assert (ledger.files, ledger.lines, ledger.new_events) == (2, 3, 1)
+    assert lab.published() == lab.expected()
+    assert [row for row in rows(lab, etl.SILVER) if row in silver] == silver
+    lab.run([late])
+    assert lab.published() == lab.expected()
+
+
+def test_a_dry_run_of_a_replay_says_what_it_would_read_and_writes_nothing(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = lab.put([event()])
+    before = {path for path in lab.s3_dir.rglob("*") if path.is_file()}
+
+    again(lab, replay="2026-11-05T11/2026-11-05T14", dry_run="true")
+
+    said = capsys.readouterr().out
+    assert "replay of 2026-11-05T11 until 2026-11-05T14, dry run: nothing was written" in said
+    assert f"would read 1 files again, 0.0 MB, from {key} to {key}" in said
+    assert {path for path in lab.s3_dir.rglob("*") if path.is_file()} == before
+
+
+def test_arguments_that_contradict_each_other_are_refused(lab: Lab) -> None:
+    with pytest.raises(etl.OptionError, match="are two runs"):
+        again(lab, replay="2026-11-05T11/2026-11-05T14", rebuild="2026-11-05/2026-11-05")
+    with pytest.raises(etl.OptionError, match="--dry_run is 'yes': write true or false"):
+        again(lab, rebuild="2026-11-05/2026-11-05", dry_run="yes")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
