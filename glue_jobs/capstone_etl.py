@@ -1697,6 +1697,10 @@ def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
 
     The transformation_ctx is the key of the bookmark's state: renamed, it reads everything again.
     `isFailFast` because records that Glue cannot read are else left out of the frame in silence.
+
+    AWS does not say what Glue's reader makes of a damaged file, of bytes that are no UTF-8, or of a
+    separator at the end of a line. Spark's own fails on the first and keeps the others; a reader
+    that ended early without an error would go unnoticed here.
     """
     found = glue_context.create_dynamic_frame.from_options(
         connection_type="s3",
