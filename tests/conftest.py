@@ -73,6 +73,8 @@ def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     for name, value in spark_conf(data_dir / "s3", []).items():
         builder = builder.config(name, value)
     builder = builder.config("spark.master", "local[2]")
+    java_options = f"-Duser.timezone=UTC {SHORT_RUNS}"
+    builder = builder.config("spark.driver.extraJavaOptions", java_options)
     # The job's statements are the same in every run: compile each of them once.
     session = builder.config("spark.sql.codegen.cache.maxEntries", "5000").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
