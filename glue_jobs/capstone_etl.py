@@ -143,9 +143,17 @@ class Options:
 
 
 def sql(statement: str, **frames: DataFrame) -> DataFrame:
-    """A frame by a statement that names its input frames in braces."""
+    """A frame by a statement that names its input frames in braces.
+
+    The views stay until the statement is made again: to drop one, as `spark.sql` with frames does,
+    also drops what is persisted of its frame.
+    """
     spark = next(iter(frames.values())).sparkSession
-    return spark.sql(statement, args=None, **frames)
+    digest = hashlib.sha256(statement.encode()).hexdigest()[:16]
+    views = {name: f"{name}_{digest}" for name in frames}
+    for name, frame in frames.items():
+        frame.createOrReplaceTempView(views[name])
+    return spark.sql(statement.format(**views))
 
 
 # Bronze: one row per line received.
@@ -626,22 +634,33 @@ class Lake:
         self.options = options
         self.glue = glue
         self.s3 = s3
-        with ThreadPoolExecutor(8) as pool:
-            self.tables = dict(zip(PUBLISH_ORDER, pool.map(self._load, PUBLISH_ORDER), strict=True))
+        layers = ("bronze", "silver", "gold")
+        with ThreadPoolExecutor(len(layers)) as pool:
+            entries = dict(zip(layers, pool.map(self._entries, layers), strict=True))
+        self.tables = {name: self._table(name, entries) for name in PUBLISH_ORDER}
         self.staged: dict[str, Written] = {}
         self.outdated: dict[str, list[Partition]] = {}
 
-    def _load(self, name: str) -> Table:
+    def _entries(self, layer: str) -> dict[str, Any]:
+        """The catalog's tables of one layer, by name; none where there is no such database."""
+        pages = self.glue.get_paginator("get_tables").paginate(
+            DatabaseName=self.options.database(layer)
+        )
+        try:
+            return {entry["Name"]: entry for page in pages for entry in page["TableList"]}
+        except self.glue.exceptions.EntityNotFoundException:
+            return {}
+
+    def _table(self, name: str, entries: dict[str, dict[str, Any]]) -> Table:
         layer, _, short = name.partition(".")
         database = self.options.database(layer)
-        try:
-            entry = self.glue.get_table(DatabaseName=database, Name=short)["Table"]
-        except self.glue.exceptions.EntityNotFoundException as missing:
+        entry = entries[layer].get(short)
+        if entry is None:
             raise CatalogError(
                 f"Table {database}.{short} is not in the Glue Data Catalog of "
                 f"{self.options.aws_region}. Deploy capstone-starter.cfn.yaml first, or correct "
                 f"the job argument --{layer}_database."
-            ) from missing
+            )
         storage = entry["StorageDescriptor"]
         return Table(
             name=name,
@@ -685,10 +704,9 @@ class Lake:
             for entry in page["Partitions"]
         ]
 
-    def current(self, name: str, dates: Iterable[date] | None = None) -> list[Partition]:
-        """The partitions as they will be once this run has published."""
+    def current(self, name: str, published: Iterable[Partition]) -> list[Partition]:
+        """Published partitions as they will be once this run has published."""
         gone = {found.values for found in self.outdated.get(name, [])}
-        published = self.published(name, dates)
         by_values = {found.values: found for found in published if found.values not in gone}
         by_values.update({new.values: new for new in self.written(name).partitions})
         return list(by_values.values())
@@ -1028,8 +1046,8 @@ class Counts:
 
     def of(self, frame: DataFrame, **counts: str) -> DataFrame:
         """The same frame, counting: each count by an SQL aggregate."""
-        named = (F.expr(f"{count} as {name}") for name, count in counts.items())
-        return frame.observe(self._observation, *named)
+        named = ", ".join(f"{count} as {name}" for name, count in counts.items())
+        return frame.observe(self._observation, F.expr(f"to_json(struct({named})) as counts"))
 
     def __getitem__(self, name: str) -> int:
         if not self._found:
@@ -1041,7 +1059,11 @@ class Counts:
         return self._found[name]
 
     def _wait(self) -> None:
-        self._found = self._observation.get
+        # Observation.get walks a Java map, at whose end the JVM looks up the classes of errors by
+        # the dozen: that costs a small run as much as a query does.
+        java = getattr(self._observation, "_jo", None)
+        found = java.getAsJava().get("counts") if java else self._observation.get["counts"]
+        self._found = json.loads(found)
 
 
 def audit(counts: dict[str, tuple[int, int]]) -> None:
@@ -1132,6 +1154,7 @@ class Run:
         self.spark = spark
         self.lake = lake
         self.ledger = ledger
+        self.published: dict[str, list[Partition]] = {}
 
     def process(self, frame: DataFrame, unreadable: Sequence[str] = ()) -> Ledger:
         """Take a bookmarked read's frame through all layers and publish the result.
@@ -1161,15 +1184,18 @@ class Run:
         Silver says which run brought each event, so the same partitions come out again, and a
         rebuild of tables that are right changes no row.
         """
-        lake, silver = self.lake, self.lake.published(SILVER, dates)
+        lake = self.lake
         lake.note(None)
+        names = (SILVER, PRODUCT_HOURLY, VISITORS)
+        self.published = {name: lake.published(name, dates) for name in names}
+        silver = self.published[SILVER]
         alive = {date.fromisoformat(found.values[0]) for found in silver}
         if silver:
             with self._stage("rollups"):
                 self._rewrite_rollups(silver)
         self._find_outdated(dates, alive)
         with self._stage("gold"):
-            self._write_gold(alive)
+            self._write_gold()
         with self._stage("publish"):
             self._publish()
         print(self.ledger.as_text(), flush=True)
@@ -1210,7 +1236,7 @@ class Run:
             with self._stage("rollups"):
                 self._write_rollups(batch, hours)
             with self._stage("gold"):
-                self._write_gold({hour.event_date for hour in hours})
+                self._write_gold()
         finally:
             if batch is not None:
                 batch.unpersist()
@@ -1258,10 +1284,13 @@ class Run:
         distinct = sum(hour.events for hour in hours)
         ledger.duplicates_in_batch = sum(hour.copies for hour in hours) - distinct
         ledger.touched_hours = len(hours)
+        steps: list[Callable[[], object]] = []
         if ledger.quarantined:
-            self._write_quarantine(events)
+            steps.append(lambda: self._write_quarantine(events))
         if hours:
-            self._write_new_events(batch, hours, files)
+            self._look_up({hour.event_date for hour in hours})
+            steps.append(lambda: self._write_new_events(batch, hours, files))
+        side_by_side(*steps)
         audit(
             {
                 "bronze rows read back": (ledger.lines, seen["rows"]),
@@ -1280,6 +1309,13 @@ class Run:
         )
         return batch, hours
 
+    def _look_up(self, dates: set[date]) -> None:
+        """Ask once what is published of the touched dates: until this run publishes, that stays."""
+        names = (SILVER, PRODUCT_HOURLY, VISITORS)
+        with ThreadPoolExecutor(len(names)) as pool:
+            answers = pool.map(lambda name: self.lake.published(name, dates), names)
+            self.published = dict(zip(names, answers, strict=True))
+
     def _write_quarantine(self, events: DataFrame) -> None:
         rejected = Counts()
         counted = rejected.of(
@@ -1294,11 +1330,7 @@ class Run:
 
     def _write_new_events(self, batch: DataFrame, hours: list[Any], files: DataFrame) -> None:
         wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
-        history = [
-            found
-            for found in self.lake.published(SILVER, {hour.event_date for hour in hours})
-            if found.values[:2] in wanted
-        ]
+        history = [found for found in self.published[SILVER] if found.values[:2] in wanted]
         flagged = batch.selectExpr("*", "false as is_known")
         if history:
             known = self.lake.read(self.spark, SILVER, history).where(within(hours))
@@ -1322,13 +1354,16 @@ class Run:
         self.ledger.duplicates_in_lake = compared["known"]
 
     def _write_rollups(self, batch: DataFrame, hours: list[Any]) -> None:
-        lake, dates = self.lake, {hour.event_date for hour in hours}
+        side_by_side(lambda: self._write_product_hourly(hours), lambda: self._write_visitors(batch))
+
+    def _write_product_hourly(self, hours: list[Any]) -> None:
+        lake = self.lake
         wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
-        done = {found.values for found in lake.published(PRODUCT_HOURLY, dates)}
+        done = {found.values for found in self.published[PRODUCT_HOURLY]}
         # Also those that an earlier run published in silver and did not live to roll up.
         missing = [
             found
-            for found in lake.current(SILVER, dates)
+            for found in lake.current(SILVER, self.published[SILVER])
             if found.values[:2] in wanted and found.values not in done
         ]
         if missing:
@@ -1337,24 +1372,29 @@ class Run:
             rollup = rolled.of(product_hourly(silver), rows="count(*)", events="sum(event_count)")
             lake.write(PRODUCT_HOURLY, rollup, meant=rolled)
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
-        known = lake.read(self.spark, VISITORS, lake.published(VISITORS, dates))
-        lake.write(VISITORS, new_visitors(visitors(batch), known))
 
-    def _write_gold(self, dates: set[date]) -> None:
+    def _write_visitors(self, batch: DataFrame) -> None:
+        known = self.lake.read(self.spark, VISITORS, self.published[VISITORS])
+        self.lake.write(VISITORS, new_visitors(visitors(batch), known))
+
+    def _write_gold(self) -> None:
         lake, spark = self.lake, self.spark
-        products = lake.read(spark, PRODUCT_HOURLY, lake.current(PRODUCT_HOURLY, dates)).persist()
-        daily = lake.read(spark, VISITORS, lake.current(VISITORS, dates))
-        steps = (
-            lambda: lake.write(FUNNEL, conversion_funnel(products).coalesce(1)),
-            lambda: lake.write(CATEGORY, category_performance(products).coalesce(1)),
-            lambda: lake.write_few(HOURLY_REVENUE, hourly_revenue(products)),
-            lambda: lake.write_few(ACTIVITY, user_activity(products, daily)),
+        rollups, daily = (
+            lake.read(spark, name, lake.current(name, self.published[name]))
+            for name in (PRODUCT_HOURLY, VISITORS)
         )
+        products = rollups.persist()
         try:
-            side_by_side(*steps)
+            side_by_side(
+                lambda: lake.write(FUNNEL, conversion_funnel(products).coalesce(1)),
+                lambda: lake.write(CATEGORY, category_performance(products).coalesce(1)),
+                lambda: lake.write_few(HOURLY_REVENUE, hourly_revenue(products)),
+                lambda: lake.write_few(ACTIVITY, user_activity(products, daily)),
+            )
         finally:
             products.unpersist()
-        lake.write_few(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, lake.current(FUNNEL))))
+        funnel = lake.current(FUNNEL, lake.published(FUNNEL))
+        lake.write_few(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, funnel)))
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1362,7 +1402,8 @@ class Run:
         account = Partition(LEDGER, (day,), f"{lake.prefix(LEDGER)}run_date={day}/")
         staged = {name: lake.written(name).partitions for name in PUBLISH_ORDER}
         staged[LEDGER] = (account,)
-        replaced = {name: lake.existing(new) for name, new in staged.items() if new}
+        with ThreadPoolExecutor(8) as pool:
+            replaced = dict(zip(staged, pool.map(lake.existing, staged.values()), strict=True))
         if outdated := self._outdated_quarantine():
             lake.outdated[QUARANTINE] = outdated
         before = [old.values() for old in replaced.values()]
@@ -1396,7 +1437,7 @@ class Run:
 
 def side_by_side(*steps: Callable[[], object]) -> None:
     """Take steps that do not need each other at once: what small ones cost is planning."""
-    with ThreadPoolExecutor(len(steps)) as pool:
+    with ThreadPoolExecutor() as pool:
         for done in [pool.submit(step) for step in steps]:
             done.result()
 

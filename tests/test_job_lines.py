@@ -327,3 +327,16 @@ def written_objects(draw: st.DrawFn) -> str:
 @given(lines=st.lists(written_objects(), min_size=20, max_size=60))
 def test_no_further_field_is_ever_missed(spark: SparkSession, lines: list[str]) -> None:
     assert extended(spark, lines) == [oracle.extended(line) for line in lines]
+
+
+def test_what_is_persisted_stays_so_when_a_statement_names_it(spark: SparkSession) -> None:
+    frame = spark.range(3).persist()
+    assert etl.sql("select id + 1 as next from {numbers}", numbers=frame).count() == 3
+    assert frame.storageLevel.useMemory
+    frame.unpersist()
+
+
+def test_counts_are_there_once_an_action_is_done(spark: SparkSession) -> None:
+    counts = etl.Counts()
+    counts.of(spark.range(5), rows="count(*)", even="count_if(id % 2 = 0)").collect()
+    assert (counts["rows"], counts["even"]) == (5, 3)
