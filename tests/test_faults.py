@@ -32,7 +32,7 @@ IN_WORKERS = {Site("object_lines", "get_object")}
 SITES = sorted(sites_in(SOURCE) - IN_WORKERS)
 READS = ("get_", "list_", "batch_get_", "write_table")
 CATALOG = sorted(
-    {site.operation for site in SITES if "partition" in site.operation} | {"get_table"}
+    {site.operation for site in SITES if "partition" in site.operation} | {"get_tables"}
 )
 
 
@@ -198,13 +198,23 @@ def test_the_effects_in_the_code_are_those_that_its_runs_have(story: Story) -> N
     assert {effect.site for effect in story.trace.done} == set(SITES)
 
 
+# Each point is a killed run and a normal one; what `make test` has no time for, `make soak` has.
+ALWAYS = ("parquet", "batch_create_partition", "put_object in Lake.put", "commit")
+WRITING = [
+    pytest.param(site, marks=[] if str(site).startswith(ALWAYS) else pytest.mark.soak)
+    for site in SITES
+    if not is_read(site)
+]
+
+
 def numbers(story: Story, site: Site) -> list[int]:
-    """The occurrences to die at: the first and the last, and each that publishes a table."""
+    """The occurrences to die at: the first and the last."""
     count = sum(effect.site == site for effect in story.trace.done)
-    return list(range(1, count + 1)) if site == PUBLISH else sorted({1, count})
+    return sorted({1, count})
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_run_killed_around_a_read(story: Story) -> None:
     """The reads of a run, one run after the other: to the world all of these moments are one."""
     reads = [effect for effect in story.trace.done if is_read(effect.site)]
@@ -215,7 +225,7 @@ def test_a_run_killed_around_a_read(story: Story) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("site", [site for site in SITES if not is_read(site)], ids=str)
+@pytest.mark.parametrize("site", WRITING, ids=str)
 def test_a_run_killed_before(site: Site, story: Story) -> None:
     for number in numbers(story, site):
         story.die_somewhere(site, number, "before")
@@ -223,6 +233,7 @@ def test_a_run_killed_before(site: Site, story: Story) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("site", [site for site in SITES if not is_read(site)], ids=str)
 def test_a_run_killed_after(site: Site, story: Story) -> None:
     for number in numbers(story, site):
@@ -233,6 +244,7 @@ def test_a_run_killed_after(site: Site, story: Story) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("site", [site for site in SITES if site.operation in BATCHES], ids=str)
 def test_a_run_killed_amid_a_batch(site: Site, story: Story) -> None:
     """The members of a batch are carried out one by one: half of them are, the others never."""
@@ -261,6 +273,7 @@ def test_a_run_killed_after_a_run_that_was_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_catalog_that_throttles_for_good_fails_the_run(story: Story) -> None:
     story.begin()
     for operation in CATALOG:

@@ -197,14 +197,14 @@ def teller(new_lab: Callable[[], Lab], tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_after_any_history_every_table_equals_the_oracle(teller: Teller) -> None:
-    @settings(SETTINGS, max_examples=15, derandomize=True)
+    @settings(SETTINGS, max_examples=5, derandomize=True)
     @given(history=HISTORIES)
     def holds(history: History) -> None:
         teller.tell(history)
 
     holds()
     # What is drawn is the same each time: it must have been worth it.
-    assert min(teller.told[what] for what in ("deaths", "mended", "redelivered")) >= 5, teller.told
+    assert min(teller.told[what] for what in ("deaths", "mended", "redelivered")) >= 1, teller.told
 
 
 @pytest.mark.soak

@@ -177,7 +177,7 @@ def check_bucket(s3: Any, bucket: str) -> None:
 
 def check_function(client: Client, name: str, source: str) -> None:
     configuration = client("lambda").get_function_configuration(FunctionName=name)
-    variables = {"BUCKET": source, "MIN_EVENTS": "100", "MAX_EVENTS": "100"}
+    variables = {"BUCKET": source, "MIN_EVENTS": "100", "MAX_EVENTS": "100", "TROUBLE": ""}
     assert configuration["Environment"]["Variables"] == variables
     assert (configuration["Runtime"], configuration["Timeout"]) == ("python3.13", 240)
     [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")[
