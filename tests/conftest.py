@@ -67,16 +67,16 @@ def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     """One warm session on the embedded AWS's store; labs mount their buckets into it."""
     os.environ["JAVA_HOME"] = str(java_home())
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
     builder = SparkSession.builder
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         builder = builder.config(f"spark.executorEnv.{name}", "local")
     for name, value in spark_conf(data_dir / "s3", []).items():
         builder = builder.config(name, value)
     builder = builder.config("spark.master", "local[2]")
-    java_options = f"-Duser.timezone=UTC {SHORT_RUNS}"
-    builder = builder.config("spark.driver.extraJavaOptions", java_options)
     # The job's statements are the same in every run: compile each of them once.
     session = builder.config("spark.sql.codegen.cache.maxEntries", "5000").getOrCreate()
+    del os.environ["LOCAL_AWS_JAVA_OPTIONS"]
     session.sparkContext.setLogLevel("ERROR")
     etl.configure(session)
     yield session

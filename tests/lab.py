@@ -22,8 +22,11 @@ import generate_sample_data
 from glue_jobs import capstone_etl as etl
 from tools import local
 
-# For runs that end before what the optimizing compiler gains could pay for it.
-SHORT_RUNS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# For runs that end before what the optimizing compiler gains could pay for it. Without that one the
+# JVM sets little room aside for code, and Spark's overflows it after a dozen runs.
+SHORT_RUNS = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -XX:MetaspaceSize=256m"
+)
 NOON = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 
 
