@@ -22,6 +22,15 @@ from tools import local
 ROOT = Path(__file__).parents[1]
 
 
+# A file of tests stays with one worker: the longest first, or one would be left with them alone.
+LONGEST = ("test_pipeline.py", "test_faults.py", "test_quickstart.py", "test_bad_input.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(autouse=True)
 def clean_environ() -> Iterator[None]:
     """No test sees another's environment, nor the AWS account that a shell may point to."""
