@@ -9,6 +9,8 @@ from lab import NOON, Lab, event, purchase
 
 from glue_jobs import capstone_etl as etl
 
+pytestmark = pytest.mark.slow
+
 DATES = {NOON.date(), NOON.date() + timedelta(days=1)}
 ROLLUPS = (etl.PRODUCT_HOURLY, etl.VISITORS)
 
