@@ -23,7 +23,13 @@ ROOT = Path(__file__).parents[1]
 
 
 # A file of tests stays with one worker: the longest first, or one would be left with them alone.
-LONGEST = ("test_pipeline.py", "test_faults.py", "test_quickstart.py", "test_bad_input.py")
+LONGEST = (
+    "test_faults.py",
+    "test_pipeline.py",
+    "test_histories.py",
+    "test_quickstart.py",
+    "test_bad_input.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -61,10 +61,6 @@ class Tamperer:
         return answer
 
 
-# The others are for `make soak`.
-ALWAYS = (etl.SILVER, etl.QUARANTINE, etl.HOURLY_REVENUE)
-
-
 @pytest.fixture(scope="module")
 def job(new_lab: Callable[[], Lab], tmp_path_factory: pytest.TempPathFactory) -> BookmarkedJob:
     """A job whose next run would write every table."""
@@ -95,10 +91,7 @@ def counts(message: str, table: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-@pytest.mark.parametrize(
-    "table",
-    [pytest.param(table, marks=[] if table in ALWAYS else pytest.mark.soak) for table in TABLES],
-)
+@pytest.mark.parametrize("table", TABLES)
 def test_a_file_that_is_lost_fails_the_run(table: str, job: BookmarkedJob) -> None:
     expected, found = counts(run_tampered(job, table, lose), table)
     assert found < expected

@@ -22,6 +22,8 @@ _LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.session.timeZone": "UTC",
+    # Objects have no location. Asked for it, Hadoop starts an `ls` for every file that is listed.
+    "spark.sql.sources.ignoreDataLocality": "true",
 }
 
 
