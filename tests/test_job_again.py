@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from job import ROOT, BookmarkedJob
 from lab import NOON, Lab, event, purchase
 
 from glue_jobs import capstone_etl as etl
@@ -141,6 +145,20 @@ def test_arguments_that_contradict_each_other_are_refused(lab: Lab) -> None:
         again(lab, replay="2026-11-05T11/2026-11-05T14", rebuild="2026-11-05/2026-11-05")
     with pytest.raises(etl.OptionError, match="--dry_run is 'yes': write true or false"):
         again(lab, rebuild="2026-11-05/2026-11-05", dry_run="yes")
+
+
+def test_the_documented_commands_say_what_they_would_touch(lab: Lab, tmp_path: Path) -> None:
+    """The job arguments of docs/GUARANTEES.md, handed to the job as Glue hands them."""
+    text = (ROOT / "docs" / "GUARANTEES.md").read_text(encoding="utf-8")
+    given = [json.loads(one) for one in re.findall(r"--arguments '(\{.*?\})'", text)]
+    assert [set(one) for one in given] == [{"--rebuild", "--dry_run"}, {"--replay", "--dry_run"}]
+    for one in given:
+        arguments = {name.removeprefix("--"): value for name, value in one.items()}
+        job = BookmarkedJob(lab, tmp_path / "bookmark.json", **arguments)
+        job.run()
+        assert "dry run: nothing was written" in job.output
+    assert lab.stored() == set()
+    assert not (tmp_path / "bookmark.json").exists()
 
 
 @pytest.mark.parametrize(
