@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,13 +13,7 @@ import pytest
 from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
 
-from glue_jobs import capstone_etl as etl
-from local_aws.glue.spark import spark_conf
-from local_aws.java import java_home
-from tools import local
-
-ROOT = Path(__file__).parents[1]
-
+from tools import local, session
 
 # A file of tests stays with one worker: the longest first, or one would be left with them alone.
 LONGEST = (
@@ -80,45 +73,14 @@ def client(endpoint: str) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     """One warm session on the embedded AWS's store; labs mount their buckets into it."""
-    os.environ["JAVA_HOME"] = str(java_home())
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
-    builder = SparkSession.builder
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        builder = builder.config(f"spark.executorEnv.{name}", "local")
-    for name, value in spark_conf(data_dir / "s3", []).items():
-        builder = builder.config(name, value)
-    builder = builder.config("spark.master", "local[2]")
-    # The job's statements are the same in every run: compile each of them once.
-    session = builder.config("spark.sql.codegen.cache.maxEntries", "5000").getOrCreate()
-    del os.environ["LOCAL_AWS_JAVA_OPTIONS"]
-    session.sparkContext.setLogLevel("ERROR")
-    etl.configure(session)
-    yield session
-    session.stop()
+    with session.warm_session(data_dir / "s3", SHORT_RUNS) as warm:
+        yield warm
 
 
 @pytest.fixture(scope="session")
 def deploy(client: Callable[[str], Any]) -> Callable[[str], dict[str, str]]:
     """Deploy the template for a student id; returns the stack's outputs."""
-    body = (ROOT / "capstone-starter.cfn.yaml").read_text(encoding="utf-8")
-    few = {"MinEventsPerBatch": "200", "MaxEventsPerBatch": "300", "ScheduleState": "DISABLED"}
-
-    def create(student_id: str) -> dict[str, str]:
-        cloudformation = client("cloudformation")
-        name = f"capstone-{student_id}"
-        parameters = [
-            {"ParameterKey": key, "ParameterValue": value}
-            for key, value in {"StudentId": student_id, **few}.items()
-        ]
-        cloudformation.create_stack(StackName=name, TemplateBody=body, Parameters=parameters)
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=name, WaiterConfig={"Delay": 1}
-        )
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-    return create
+    return partial(session.deploy, client)
 
 
 @pytest.fixture(scope="session")
@@ -138,13 +100,8 @@ def new_lab(
 
     def create() -> Lab:
         outputs = deploy(next(student_ids))
-        s3_dir = data_dir / "s3"
-        buckets = [outputs["SourceBucketName"], outputs["AnalyticsOutputBucket"]]
-        hadoop = spark.sparkContext._jsc.hadoopConfiguration()
-        for name, value in spark_conf(s3_dir, buckets).items():
-            if "mounttable" in name:
-                hadoop.set(name.removeprefix("spark.hadoop."), value)
-        return Lab(spark, endpoint, s3_dir, outputs)
+        session.mount(spark, data_dir / "s3", outputs)
+        return Lab(spark, endpoint, data_dir / "s3", outputs)
 
     return create
 

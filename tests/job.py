@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import json
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,10 +15,7 @@ import faults
 from lab import Lab
 
 from glue_jobs import capstone_etl as etl
-from local_aws.glue.workspace import RUNTIME
-from tools import local
-
-sys.path.append(str(RUNTIME))  # awsglue, as a job run has it
+from tools import session
 
 SOURCE = Path(etl.__file__)
 ROOT = SOURCE.parents[1]
@@ -39,7 +33,7 @@ class BookmarkedJob:
         arguments: More job arguments.
 
     Attributes:
-        output: What the last run printed.
+        output: What the last run that ended well printed.
     """
 
     def __init__(self, lab: Lab, bookmark: Path, **arguments: Any) -> None:
@@ -63,39 +57,15 @@ class BookmarkedJob:
             handle: What becomes of the run's effects; by default they take place.
         """
         self._runs += 1
-        environment = {
-            **local.environment(self.lab.endpoint),
-            "LOCAL_AWS_BOOKMARK_FILE": str(self.bookmark),
-            "LOCAL_AWS_JOB_RUN_ID": f"jr_{self._runs}",
-        }
-        printed = io.StringIO()
-        before = dict(os.environ)
-        os.environ.update(environment)
-        try:
-            with contextlib.ExitStack() as stack:
-                stack.enter_context(contextlib.redirect_stdout(printed))
-                if handle is not None:
-                    stack.enter_context(faults.Effects(str(SOURCE), handle).intercepted())
-                etl.main(self._argv())
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-            self.output = printed.getvalue()
-
-    def _argv(self) -> list[str]:
-        outputs = self.lab.outputs
-        arguments = {
-            "JOB_NAME": outputs["GlueJobName"],
-            "JOB_RUN_ID": f"jr_{self._runs}",
-            "job-bookmark-option": "job-bookmark-enable",
-            "source_path": f"s3://{outputs['SourceBucketName']}/events/",
-            "bronze_database": outputs["BronzeDatabase"],
-            "silver_database": outputs["SilverDatabase"],
-            "gold_database": outputs["GoldDatabase"],
-            "aws_region": "us-west-2",
+        around = [] if handle is None else [faults.Effects(str(SOURCE), handle).intercepted()]
+        self.output = session.run_job(
+            self.lab.outputs,
+            self.lab.endpoint,
+            self.bookmark,
+            f"jr_{self._runs}",
+            around,
             **self._arguments,
-        }
-        return ["job", *(part for k, v in arguments.items() for part in (f"--{k}", str(v)))]
+        )
 
     def die(self, death: faults.Death) -> faults.Death:
         """One run that dies as is meant, if it comes to that: `death.came` says so."""
