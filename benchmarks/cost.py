@@ -28,7 +28,7 @@ GIGABYTE = 1e9  # AWS may mean 2**30, which would be 7 % less
 CORES_OF_A_WORKER = 4
 MINUTES = (5, 15, 60, 180, 360, 1440)
 MONTHS = (1, 12)
-ASKED = (5.0, 15.0)
+LIMIT = 15.0  # the project was asked for at $5-15 a month
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ PRICES = {
     "log": Price(0.50, "GB of log taken in", "none at hand", "from memory"),
 }
 VERSIONS = ("5.1", "6.0", "6.0 flex")
+LAYERS = ("raw", "bronze", "silver", "gold")
 
 # As the template and the notebook have them.
 RAW_DAYS = 30 + 7 + 1  # expiry, then the expired versions, and lifecycle rules act once a day
@@ -72,7 +73,8 @@ class Measured:
         seconds_per_million: Core-seconds of Spark for a million events.
         start_up_seconds: Of a run, before and besides its events, on two workers.
         generator_seconds_per_million: Of the Lambda's code, for a million events.
-        bytes_per_million: Stored for a million events: raw, bronze, silver with its rollups, gold.
+        bytes_per_million: Stored for a million events: raw (gzipped), bronze, silver with its
+            rollups, gold.
         log_bytes_per_run: What a run writes into CloudWatch Logs.
     """
 
@@ -87,14 +89,13 @@ class Measured:
     log_bytes_per_run: float = 1e6
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            parts = value if isinstance(value, Mapping) else {one.name: value}
-            for name, number in parts.items():
-                _refuse_unless_at_least(0, name, number)
-        wrong = set(self.bytes_per_million) ^ {"raw", "bronze", "silver", "gold"}
-        if wrong:
-            raise ValueError(f"bytes_per_million: missing or unknown {sorted(wrong)}")
+        layers = self.bytes_per_million
+        if not isinstance(layers, Mapping) or set(layers) != set(LAYERS):
+            raise ValueError(f"bytes_per_million is {layers!r}; it must have exactly {LAYERS}")
+        numbers = {one.name: getattr(self, one.name) for one in fields(self)}
+        del numbers["bytes_per_million"]
+        for name, number in {**numbers, **layers}.items():
+            _refuse_unless_at_least(0, name, number)
 
     @classmethod
     def from_results(cls, path: Path = RESULTS) -> Measured:
@@ -422,16 +423,15 @@ def verdicts(plans: Sequence[Plan], measured: Measured) -> list[str]:
         found = {plan: month(plan, measured, months) for plan in plans}
         plan = min(found, key=lambda one: found[one].total)
         best = found[plan]
-        within = [one for one in plans if found[one].total <= ASKED[1]]
-        surely = [one for one in within if found[one].total + found[one].folders <= ASKED[1]]
-        over = best.total - ASKED[1]
-        lines.append(
+        totals = [one.total for one in found.values()]
+        surely = sum(one.total + one.folders <= LIMIT for one in found.values())
+        gap = f"${abs(best.total - LIMIT):.2f} {'over' if best.total > LIMIT else 'under'}"
+        lines += [
             f"month {months}: cheapest is every {interval(plan.minutes)} on {plan.version}, "
-            f"${best.total:.2f}, "
-            + (f"${over:.2f} over $15" if over > 0 else f"${-over:.2f} under $15")
-            + f"; dearest part: {dominating(best)}; within $15: {len(within)} of {len(plans)}"
-            + f" lines, {len(surely)} by folder too"
-        )
+            f"${best.total:.2f}: {gap} ${LIMIT:.0f}; dearest part: {dominating(best)}",
+            f"  within ${LIMIT:.0f}: {sum(one <= LIMIT for one in totals)} of {len(plans)} lines, "
+            f"{surely} if by folder",
+        ]
     return lines
 
 
