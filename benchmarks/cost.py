@@ -116,26 +116,27 @@ class Requests:
     """S3 requests by what causes them, each as (PUT class, GET class).
 
     Attributes:
-        of_run, of_file: Of the job's own client, in a run and for each file it reads: counted in
-            runs of one and of three files on the embedded AWS.
+        of_run, of_file, of_silver: Of the job's own client, in a run, for each file it reads and
+            each silver file it writes: counted in runs of one and of three files on the embedded
+            AWS.
         of_path: Of Spark, for a partition that it reads: exists() asks HEAD and LIST, and the
             listing is another LIST, by the sources of Spark 3.5 and of Hadoop's S3A.
         of_read, of_write: Of Spark, for a data file: assumed, with a committer that renames.
         of_replaced: Of the sweep, for a partition that a run has replaced.
-        files_in_path, written, written_of_file, replaced: Data files in a partition that is read;
-            those that Spark writes in a run, and for each file that the run reads; partitions that
-            a run replaces. All counted.
+        files_in_path, written, replaced: Data files in a partition that is read; those that Spark
+            writes in a run besides one of bronze for each file and silver's; partitions that a run
+            replaces. All counted.
     """
 
     of_run: tuple[float, float] = (19, 11)
-    of_file: tuple[float, float] = (0, 7)
+    of_file: tuple[float, float] = (0, 1)
+    of_silver: tuple[float, float] = (0, 2)
     of_path: tuple[float, float] = (2, 1)
     of_read: tuple[float, float] = (0, 4)
     of_write: tuple[float, float] = (10, 8)
     of_replaced: tuple[float, float] = (1, 0)
     files_in_path: float = 3
     written: float = 7
-    written_of_file: float = 4
     replaced: float = 6
 
 
@@ -151,6 +152,7 @@ class Plan:
         provisioning_seconds: Glue's own, before the script starts, taken to be billed.
         bronze_days, silver_days: How long data are kept; by default for ever.
         queries_a_day: How often the five questions are asked.
+        is_clustered: Whether a task that writes silver holds one hour only, which is not so now.
 
     Raises:
         ValueError: A value is out of its range; the message has its name.
@@ -164,13 +166,14 @@ class Plan:
     bronze_days: float = math.inf
     silver_days: float = math.inf
     queries_a_day: float = 8
+    is_clustered: bool = False
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
             raise ValueError(f"version is {self.version!r}; it must be one of {VERSIONS}")
         lowest = {"minutes": BATCH_MINUTES, "workers": 2}
         for one in fields(self):
-            if one.name != "version":
+            if one.name not in ("version", "is_clustered"):
                 _refuse_unless_at_least(lowest.get(one.name, 0), one.name, getattr(self, one.name))
         if self.minutes > 1440:
             raise ValueError(f"minutes is {self.minutes}; it must be at most 1440, a run a day")
@@ -188,6 +191,11 @@ class Plan:
     def files(self) -> float:
         """Source files that a run reads."""
         return self.minutes / BATCH_MINUTES
+
+    @property
+    def hours(self) -> float:
+        """Hours that the events of a run belong to."""
+        return max(1, self.minutes / 60)
 
     @property
     def millions(self) -> float:
@@ -242,23 +250,33 @@ def paths_read(plan: Plan, days: float) -> float:
     The rollups of the date and its visitors (twice) grow with each run of the day, silver with each
     run of the hour, and the funnel has a partition for each date.
     """
-    hours = max(1, plan.minutes / 60)
-    products = hours * (plan.runs_a_day + 1) / 2
+    products = plan.hours * (plan.runs_a_day + 1) / 2
     visitors = plan.runs_a_day
     history = max(0, (plan.runs_a_day / 24 - 1) / 2)
-    return plan.files + history + hours + products + visitors + days
+    return plan.files + history + plan.hours + products + visitors + days
+
+
+def silver_files(plan: Plan) -> float:
+    """Data files of silver that a run writes: one of each of its tasks in each hour.
+
+    A task has some 200,000 lines, of any hour of the run. Clustered, it has those of one hour.
+    """
+    tasks = max(1, plan.millions / 0.2)
+    return max(tasks, plan.hours) if plan.is_clustered else tasks * plan.hours
 
 
 def requests_per_run(plan: Plan, days: float, counted: Requests) -> tuple[float, float]:
     """(PUT class, GET class) requests to S3 of an average run, after so many days of history."""
-    paths = paths_read(plan, days)
+    paths, silver = paths_read(plan, days), silver_files(plan)
+    read = (paths - plan.hours) * counted.files_in_path + silver
     manifests = (1 + SWEEP_DAYS * plan.runs_a_day / 1000, 1)
     times = (
         (1, counted.of_run),
         (plan.files, counted.of_file),
-        (counted.written + counted.written_of_file * plan.files, counted.of_write),
+        (silver, counted.of_silver),
+        (counted.written + plan.files + silver, counted.of_write),
         (paths, counted.of_path),
-        (paths * counted.files_in_path, counted.of_read),
+        (read, counted.of_read),
         (counted.replaced, counted.of_replaced),
         (1, manifests),
     )
@@ -502,6 +520,7 @@ def parser() -> argparse.ArgumentParser:
     add("--bronze-days", type=float, metavar="N", help="that bronze is kept (for ever)")
     add("--silver-days", type=float, metavar="N", help="that silver is kept (for ever)")
     add("--provisioning-seconds", type=float, metavar="N", help="of Glue's own, if billed (30)")
+    add("--clustered", action="store_true", dest="is_clustered", help="silver, by hour (it is not)")
     measured = made.add_argument_group("in place of what was measured")
     add = measured.add_argument
     add("--seconds-per-million", type=float, metavar="N", help="core-seconds of Spark (26.24)")

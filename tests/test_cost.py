@@ -75,17 +75,28 @@ def test_stored_data_grow_until_they_expire() -> None:
 
 def test_a_run_asks_s3_for_what_it_reads_and_writes() -> None:
     counted = Requests(
-        of_run=(1, 2), of_file=(0, 3), of_path=(2, 1), of_read=(0, 4), of_write=(5, 6),
-        of_replaced=(1, 0), files_in_path=2, written=7, written_of_file=1, replaced=3,
+        of_run=(1, 2), of_file=(0, 3), of_silver=(0, 2), of_path=(2, 1), of_read=(0, 4),
+        of_write=(5, 6), of_replaced=(1, 0), files_in_path=2, written=7, replaced=3,
     )  # fmt: skip
     # 12 bronze files, one hour of silver, 12.5 rollups and 24 of visitors, and 30 dates of gold.
     assert cost.paths_read(HOURLY, 30) == 12 + 1 + 12.5 + 24 + 30
-    manifests = 1 + 14 * 24 / 1000
+    manifests, silver = 1 + 14 * 24 / 1000, 60  # 12 million events, 200,000 to a file
     puts, gets = cost.requests_per_run(HOURLY, 30, counted)
-    assert puts == pytest.approx(1 + 2 * 79.5 + 5 * (7 + 12) + 3 + manifests)
-    assert gets == pytest.approx(2 + 3 * 12 + 79.5 + 4 * 2 * 79.5 + 6 * (7 + 12) + 1)
+    written, read = 7 + 12 + silver, 2 * 78.5 + silver
+    assert puts == pytest.approx(1 + 2 * 79.5 + 5 * written + 3 + manifests)
+    assert gets == pytest.approx(2 + 3 * 12 + 2 * silver + 79.5 + 4 * read + 6 * written + 1)
     dollars = 730 * (puts * 0.005 + gets * 0.0004) / 1000
     assert cost.requests(HOURLY, 30, counted) == pytest.approx(dollars)
+
+
+def test_each_task_writes_a_silver_file_for_each_hour_unless_clustered() -> None:
+    three_hours = replace(HOURLY, minutes=180)  # 36 million events in 180 tasks
+    assert cost.silver_files(three_hours) == 180 * 3
+    assert cost.silver_files(replace(three_hours, is_clustered=True)) == 180
+    # As counted: 3 for one file of 625,000 events, 9 for three.
+    small = replace(HOURLY, minutes=5, events_per_batch=625_000)
+    assert round(cost.silver_files(small)) == 3
+    assert round(cost.silver_files(replace(small, minutes=15))) == 9
 
 
 def test_partitions_read_are_the_mean_of_a_day_run_by_run() -> None:
