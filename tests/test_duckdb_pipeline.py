@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import oracle
 import pytest
 
@@ -119,8 +120,8 @@ def test_runs_over_troubled_files_equal_the_oracle(shop: Shop) -> None:
 
 def test_every_reason_to_reject_a_line_is_found(shop: Shop) -> None:
     lines = [
-        event(), f" {event()}\t", "", "  \r", "x", "[]", "null", "{}", event()[:-1],
-        f"{event()} more",
+        event(), f" {event()}\t", "", " \t", "x", "[]", "null", "{}", event()[:-1],
+        f"{event()} more", f"{event()}\u0001",
         event(timestamp="yesterday"), event(timestamp="2026-11-05"), event(timestamp=1762344000),
         event(timestamp="2026-02-30T12:00:00Z"), event(timestamp="2026-11-05T24:00:00Z"),
         event(timestamp="2026-11-05T20:30:00+0830"),
@@ -148,3 +149,13 @@ def test_a_file_that_was_mended_takes_its_rejects_out_of_quarantine(shop: Shop) 
     shop.run(shop.put([event(), purchase()], key="events/stray.gz"))
     shop.run(shop.put([event()], key="events/resent/events-20261105-120000-copy.jsonl.gz"))
     shop.run(shop.put([""], key="events/empty.gz"))
+
+
+def test_a_file_that_is_cut_off_fails_the_run_and_publishes_nothing(shop: Shop) -> None:
+    shop.run(shop.put([event()]))
+    before = shop.lake.gold()
+    path = shop.put([purchase()], key="events/cut.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(duckdb.Error):
+        shop.lake.run([path], shop.root)
+    assert shop.lake.gold() == before == rival.DuckLake(shop.lake.folder).gold()
