@@ -196,7 +196,7 @@ def distinct_events() -> str:
     """
     columns = {"event_timestamp": "epoch_us(event_timestamp)"}
     encoded = ", ".join(
-        f"coalesce(length({text}) || ':' || {text}, '-')"
+        f"coalesce(length({text}) || ':', '-'), {text}"
         for name in IDENTITY
         for text in [f"cast({columns.get(name, name)} as varchar)"]
     )
