@@ -415,7 +415,8 @@ class DuckLake:
         if not folders:
             return []
         self._view("rows", name, folders)
-        return self.db.execute(statement).fetchall()
+        found: list[tuple[Any, ...]] = self.db.execute(statement).fetchall()
+        return found
 
     # Reading and writing tables.
 
