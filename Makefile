@@ -12,7 +12,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick soak aws lint format notebook sample-data events lock clean
+.PHONY: help install demo test test-quick soak bench aws lint format notebook sample-data events lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-quick: install ## The tests that start no process of their own
 
 soak: install ## Kill at every point for real, 300 random histories, a long poll: about an hour
 	@$(LOCAL) $(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: install ## Measure speed and size into benchmarks/RESULTS.md; ARGS="--help" says what
+	@$(LOCAL) $(BIN)/python -m benchmarks $(ARGS)
 
 aws: install ## Start the embedded AWS and say how to point a shell at it
 	@$(BIN)/python -m local_aws up

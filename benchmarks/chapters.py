@@ -1,0 +1,108 @@
+"""The chapters of `python -m benchmarks`: what each of them measures."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import compare, flat, generator, start
+from benchmarks.workshop import JobLake, Workshop
+from glue_jobs import capstone_etl as etl
+from tools import local
+
+ROOT = Path(__file__).parents[1]
+Chapter = Callable[[Workshop, int, int], dict[str, Any]]
+
+
+def duckdb(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """one file, a file into an hour of eleven, twelve files: job and DuckDB"""
+    return compare.against_duckdb(shop, events, repeats)
+
+
+def naive(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """the 1st, 3rd, 6th and 12th file of an hour: job and naive job"""
+    return compare.against_naive(shop, events)
+
+
+def day(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """288 batches of a day, scaled down: the last against the second"""
+    return flat.day(shop, max(1, events // 125), repeats)
+
+
+def year(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """a batch after 365 days of history against one after a day"""
+    return flat.year(shop, max(1, events // 125), repeats)
+
+
+def start_up(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """a fresh process: imports, session, a run without new files"""
+    root, files = shop.raw(1, 1_000)
+    lake = shop.lake()
+    lake.put(root, files)
+    lake.run()
+    return start.cold_start(lake, repeats)
+
+
+def makes(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """the event generator against json.dumps and gzip.compress"""
+    return generator.compare(events, repeats)
+
+
+def storage(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """bytes of a file's events: raw, gzipped, bronze, silver, gold"""
+    root, files = shop.raw(1, events)
+    lake = shop.lake()
+    lake.put(root, files)
+    lake.run()
+    raw = 0
+    with gzip.open(files[0]) as text:
+        while chunk := text.read(1 << 20):
+            raw += len(chunk)
+    layers = ("bronze", "silver", "gold")
+    sizes = {
+        layer: sum(lake.bytes(name) for name in etl.PUBLISH_ORDER if name.startswith(layer))
+        for layer in layers
+    }
+    per_million = 1e6 / lake.count(etl.BRONZE)
+    found = {"raw": raw, "gzipped": files[0].stat().st_size, **sizes}
+    return {
+        "bytes_per_million": {name: round(size * per_million) for name, size in found.items()},
+        "bronze_reduction": round(1 - sizes["bronze"] / raw, 4),
+        "queries": queries(lake),
+    }
+
+
+def queries(lake: JobLake) -> dict[str, int]:
+    """Bytes scanned by each of the five questions, as Athena counts them."""
+    statements = local.read_queries(ROOT / "queries.sql")
+    return {name: scanned(lake, sql) for name, sql in statements.items()}
+
+
+def scanned(lake: JobLake, sql: str) -> int:
+    athena = lake.client("athena")
+    query_id = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": lake.outputs["GoldDatabase"]},
+        WorkGroup=lake.outputs["AthenaWorkgroup"],
+    )["QueryExecutionId"]
+    while True:
+        found = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        if found["Status"]["State"] == "SUCCEEDED":
+            return int(found["Statistics"]["DataScannedInBytes"])
+        if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            raise RuntimeError(f"{sql}: {found['Status']}")
+        time.sleep(0.05)
+
+
+CHAPTERS: dict[str, Chapter] = {
+    "duckdb": duckdb,
+    "naive": naive,
+    "day": day,
+    "year": year,
+    "start": start_up,
+    "generator": makes,
+    "storage": storage,
+}

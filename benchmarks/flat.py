@@ -1,0 +1,119 @@
+"""Whether a batch costs the same at the end of a day, and after a year, as at the beginning."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from benchmarks.workshop import JobLake, Workshop, in_turn, ratio, say
+from glue_jobs import capstone_etl as etl
+
+FILES_OF_A_DAY = 288
+MIDNIGHT = datetime.fromisoformat("2026-11-04T00:00:00+00:00")
+# A date's own partitions; the others hold no date, or are the account of runs.
+BY_DATE = (etl.SILVER, etl.PRODUCT_HOURLY, etl.VISITORS, *etl.DAILY_GOLD)
+
+
+def day(shop: Workshop, events: int, repeats: int, files: int = FILES_OF_A_DAY) -> dict[str, Any]:
+    """A day of batches, each a run; then its last and its second one in turn.
+
+    Args:
+        events: In each file. All products and hours are there whatever their number.
+
+    Returns:
+        Seconds of each batch, and how many times longer the last takes than the second.
+    """
+    say(f"a day: {files} files of {events:,} events, a run each")
+    root, raw = shop.raw(files, events, MIDNIGHT)
+    full, fresh = shop.lake(), shop.lake()
+    seconds = []
+    for number, file in enumerate(raw, 1):
+        full.put(root, [file])
+        if number == files:
+            break
+        seconds.append(full.run())
+        if number % 24 == 0:
+            say(f"  {number} of {files}: {seconds[-1]:.2f} s")
+    fresh.put(root, raw[:1])
+    fresh.run()
+    fresh.put(root, raw[1:2])
+    found = in_turn(repeats, {"last": again(full), "second": again(fresh)})
+    return {**found, "batches": seconds, "ratio": ratio(found["last"], found["second"])}
+
+
+def again(lake: JobLake) -> Any:
+    """A run over what is new, that can be had again and again."""
+    start = lake.state()
+
+    def run() -> float:
+        lake.restore(start)
+        return lake.run()
+
+    return run
+
+
+def year(shop: Workshop, events: int, repeats: int, days: int = 365) -> dict[str, Any]:
+    """A batch into a lake with a year behind it, and into one with a day behind it, in turn.
+
+    The year is one day of 24 files, its gold and visitors copied to every other date; partitions
+    of silver and of its rollups, which no run reads that does not touch their date, point to the
+    day's own files.
+
+    Returns:
+        Seconds of both, and how many times longer the batch takes after a year.
+    """
+    say(f"a year: {days} days of history")
+    root, raw = shop.raw(24, events, MIDNIGHT - timedelta(days=1))
+    _, (batch,) = shop.raw(1, events, MIDNIGHT)
+    old, young = shop.lake(), shop.lake()
+    for lake in (old, young):
+        lake.put(root, raw)
+        lake.run()
+    lived = multiply(old, days)
+    say(f"  {lived:,} partitions")
+    for lake in (old, young):
+        lake.put(batch.parents[6], [batch])
+    found = in_turn(repeats, {"365 days": again(old), "1 day": again(young)})
+    result = {"days": days, "partitions": lived, "seconds": found}
+    return {**result, "ratio": ratio(found["365 days"], found["1 day"])}
+
+
+def multiply(lake: JobLake, days: int) -> int:
+    """Give every date of the lake that many dates before it; returns how many partitions."""
+    view, total = lake.lake(), 0
+    for name in BY_DATE:
+        pairs = [
+            (found, earlier(found.values[0], back))
+            for found in view.published(name)
+            for back in range(1, days)
+        ]
+        is_copied = name in (etl.VISITORS, *etl.DAILY_GOLD)
+        make = partial(copied if is_copied else pointing, lake)
+        with ThreadPoolExecutor(8) as pool:
+            copies = list(pool.map(make, *zip(*pairs, strict=True)))
+        view.staged[name] = etl.Written(tuple(copies))
+        total += view.publish(name, {})
+    return total
+
+
+def earlier(day: str, back: int) -> str:
+    return (date.fromisoformat(day) - timedelta(days=back)).isoformat()
+
+
+def pointing(lake: JobLake, partition: etl.Partition, day: str) -> etl.Partition:
+    """A partition of another date that has the same files."""
+    return replace(partition, values=(day, *partition.values[1:]))
+
+
+def copied(lake: JobLake, partition: etl.Partition, day: str) -> etl.Partition:
+    """A partition of another date that has copies of the files."""
+    bucket, prefix = etl.split_s3(partition.location)
+    target = prefix.replace(f"event_date={partition.values[0]}", f"event_date={day}")
+    s3 = lake.client("s3")
+    for file in lake.files(partition):
+        source = {"Bucket": bucket, "Key": f"{prefix}{file.name}"}
+        s3.copy_object(Bucket=bucket, Key=f"{target}{file.name}", CopySource=source)
+    return replace(pointing(lake, partition, day), location=f"s3://{bucket}/{target}")

@@ -1,0 +1,171 @@
+"""results.json, and what people read of it: RESULTS.md and its pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 # once it is told not to look for a screen
+
+from tools.events import ACCENT, PALE, SECOND, STYLE  # noqa: E402
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+PICTURES = FOLDER / "images"
+Figures = dict[str, Any]
+
+
+def load() -> Figures:
+    """What was measured so far; nothing if nothing was."""
+    return dict(json.loads(RESULTS.read_text(encoding="utf-8"))) if RESULTS.exists() else {}
+
+
+def keep(chapter: str, figures: Figures, **how: Any) -> None:
+    """Replace a chapter's figures in results.json, and the headlines that follow from them.
+
+    Args:
+        how: With what they were measured.
+    """
+    found = load()
+    measured = {"at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", **machine(), **how}
+    chapters = {**found.get("chapters", {}), chapter: {"measured": measured, **figures}}
+    everything = {**headlines(chapters), "chapters": chapters}
+    RESULTS.write_text(json.dumps(everything, indent=2) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": os.cpu_count(), "machine": platform.machine(), "system": platform.system()}
+
+
+# Headline -> its chapter, and how it follows from that one's figures.
+HEADLINES: dict[str, tuple[str, Callable[[Figures], Any]]] = {
+    "duckdb_ratio": ("duckdb", lambda f: {case: f[case]["ratio"][1] for case in "abc"}),
+    "naive_ratio_at_12": ("naive", lambda f: f["ratio"][-1]),
+    "flat_day": ("day", lambda f: f["ratio"][1]),
+    "flat_year": ("year", lambda f: f["ratio"][1]),
+    "empty_run_s": ("start", lambda f: f["empty_run_s"]),
+    "generator_speedup": ("generator", lambda f: round(f["speedup"][1], 2)),
+    "generator_peak_mb": ("generator", lambda f: round(f["generator"]["peak_mb"])),
+    "bronze_reduction": ("storage", lambda f: f["bronze_reduction"]),
+    "query_bytes_max": ("storage", lambda f: max(f["queries"].values())),
+}
+
+
+def headlines(chapters: dict[str, Figures]) -> Figures:
+    """The figures that the targets are about, as far as their chapters were measured."""
+    return {
+        name: of(chapters[chapter])
+        for name, (chapter, of) in HEADLINES.items()
+        if chapter in chapters
+    }
+
+
+# What is measured -> (what it says, its target, whether it is met).
+TARGETS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
+    "duckdb_ratio.a": ("one file, empty lake: times DuckDB's seconds", "≤ 2.5", lambda v: v <= 2.5),
+    "duckdb_ratio.b": ("a file into an hour of eleven: the same", "≤ 2.5", lambda v: v <= 2.5),
+    "duckdb_ratio.c": ("twelve files, empty lake: the same", "≤ 1.5", lambda v: v <= 1.5),
+    "naive_ratio_at_12": ("naive job's seconds / job's, 12th file", "≥ 6", lambda v: v >= 6),
+    "flat_day": ("last batch of a day / second", "≤ 1.15", lambda v: v <= 1.15),
+    "flat_year": ("batch after 365 days / after 1", "≤ 1.15", lambda v: v <= 1.15),
+    "empty_run_s": ("run without new files, fresh process, s", "< 1", lambda v: v < 1),
+    "generator_speedup": ("json.dumps + gzip.compress / generator", "≥ 4", lambda v: v >= 4),
+    "generator_peak_mb": ("generator's peak memory, MB", "< 150", lambda v: v < 150),
+    "bronze_reduction": ("bronze smaller than raw JSON by", "≥ 0.87", lambda v: v >= 0.87),
+    "query_bytes_max": ("most bytes one of the questions scans", "< 100000", lambda v: v < 1e5),
+}
+
+
+def write() -> None:
+    """Make RESULTS.md and the pictures from results.json."""
+    found = load()
+    PICTURES.mkdir(exist_ok=True)
+    drawn = [draw(found["chapters"]) for draw in (draw_naive, draw_day)]
+    (FOLDER / "RESULTS.md").write_text(text_of(found, [d for d in drawn if d]), encoding="utf-8")
+
+
+def text_of(found: Figures, pictures: list[str]) -> str:
+    rows = [
+        f"| {name} | {what} | {goal} | {value_in(found, name)} |" for name, what, goal in goals()
+    ]
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            "Made by `make bench` from `benchmarks/results.json`; do not edit. Ratios are medians",
+            "of programs that ran in turn in one session; `benchmarks/` says how each is measured.",
+            "",
+            "| figure | what it is | target | measured |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            *how_measured(found["chapters"]),
+            "",
+            *(f"![{Path(name).stem}](images/{name})\n" for name in pictures),
+        ]
+    )
+
+
+def goals() -> list[tuple[str, str, str]]:
+    return [(name, what, goal) for name, (what, goal, _) in TARGETS.items()]
+
+
+def value_in(found: Figures, name: str) -> str:
+    """A headline for reading: its value, and whether it meets its target."""
+    value: Any = found
+    for part in name.split("."):
+        value = value.get(part) if value else None
+    if value is None:
+        return "not measured"
+    return f"{value:,} {'✓' if TARGETS[name][2](value) else '✗'}"
+
+
+def how_measured(chapters: dict[str, Figures]) -> list[str]:
+    lines = [
+        "| chapter | measured (UTC) | on | events in a file | spread |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figures in chapters.items():
+        how = figures["measured"]
+        spread = figures.get("ratio") or figures.get("speedup") or "-"
+        on = f"{how['cores']} cores, {how['machine']}"
+        lines.append(f"| {name} | {how['at']} | {on} | {how['events']:,} | {spread} |")
+    return lines
+
+
+def draw_naive(chapters: dict[str, Figures]) -> str:
+    figures = chapters.get("naive")
+    if not figures:
+        return ""
+    with plt.rc_context(STYLE):
+        picture, axes = plt.subplots(figsize=(7, 3.6))
+        axes.plot(figures["files"], figures["naive"], "o-", color=SECOND, label="naive job")
+        axes.plot(figures["files"], figures["job"], "o-", color=ACCENT, label="this job")
+        axes.set(title="Seconds for one more file", xlabel="files in the lake", ylim=(0, None))
+        axes.grid(axis="y", color=PALE)
+        axes.legend(frameon=False)
+        picture.savefig(PICTURES / "naive.png", dpi=110)
+        plt.close(picture)
+    return "naive.png"
+
+
+def draw_day(chapters: dict[str, Figures]) -> str:
+    figures = chapters.get("day")
+    if not figures:
+        return ""
+    with plt.rc_context(STYLE):
+        picture, axes = plt.subplots(figsize=(7, 3.6))
+        axes.plot(range(1, len(figures["batches"]) + 1), figures["batches"], ".", color=ACCENT)
+        axes.set(title="Seconds for each batch of a day", xlabel="batch", ylim=(0, None))
+        axes.grid(axis="y", color=PALE)
+        picture.savefig(PICTURES / "day.png", dpi=110)
+        plt.close(picture)
+    return "day.png"

@@ -1,0 +1,50 @@
+"""What the benchmarks make of their figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as bench
+from benchmarks import report
+from benchmarks.chapters import CHAPTERS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty place for results."""
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(report, "PICTURES", tmp_path / "images")
+    return tmp_path
+
+
+def test_each_headline_follows_from_a_chapter_and_has_a_target() -> None:
+    assert {chapter for chapter, _ in report.HEADLINES.values()} <= set(CHAPTERS)
+    assert {name.partition(".")[0] for name in report.TARGETS} == set(report.HEADLINES)
+
+
+def test_a_chapter_measured_again_replaces_its_own_figures_only(folder: Path) -> None:
+    report.keep("year", {"ratio": [1.0, 1.1, 1.2]}, events=5)
+    report.keep("day", {"ratio": [1.0, 1.3, 1.4], "batches": [2.0, 2.1]}, events=5)
+    report.keep("day", {"ratio": [0.9, 1.2, 1.4], "batches": [2.0, 2.1]}, events=5)
+    found = report.load()
+    assert (found["flat_year"], found["flat_day"]) == (1.1, 1.2)
+
+
+def test_a_target_that_is_missed_and_one_that_was_not_measured_are_said(folder: Path) -> None:
+    report.keep("year", {"ratio": [1.0, 1.15, 1.2]}, events=5)
+    report.keep("day", {"ratio": [1.0, 1.16, 1.4], "batches": [2.0, 2.1]}, events=5)
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert "| flat_year | batch after 365 days / after 1 | ≤ 1.15 | 1.15 ✓ |" in text
+    assert "| flat_day | last batch of a day / second | ≤ 1.15 | 1.16 ✗ |" in text
+    assert "| duckdb_ratio.a | one file, empty lake: times DuckDB's seconds | ≤ 2.5 | not" in text
+    assert (folder / "images" / "day.png").exists()
+
+
+def test_a_chapter_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["dya"])
+    assert "no chapter is called dya; there are duckdb, naive, day" in capsys.readouterr().err
