@@ -484,10 +484,21 @@ def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
     )
 
 
-# Gold: the answers.
+# Gold: the answers. All but rates and ranks are sums, so gold of a date is made of parts: what is
+# published of it and what a run adds, or else all of the date's rollups.
 
 
-def conversion_funnel(products: DataFrame) -> DataFrame:
+def funnel_parts(products: DataFrame) -> DataFrame:
+    return sql(
+        """
+        select product_id, category, page_views as views, add_to_carts, purchases, event_date
+        from {products} where product_id is not null and event_count > searches
+        """,
+        products=products,
+    )
+
+
+def conversion_funnel(parts: DataFrame) -> DataFrame:
     """Views, carts, purchases and their rates per date and product."""
 
     def rate(part: str, whole: str) -> str:
@@ -497,71 +508,92 @@ def conversion_funnel(products: DataFrame) -> DataFrame:
     return sql(
         f"""
         select product_id, category,
-            sum(page_views) as views,
+            sum(views) as views,
             sum(add_to_carts) as add_to_carts,
             sum(purchases) as purchases,
-            {rate("add_to_carts", "page_views")} as view_to_cart_conversion,
-            {rate("purchases", "page_views")} as view_to_purchase_conversion,
+            {rate("add_to_carts", "views")} as view_to_cart_conversion,
+            {rate("purchases", "views")} as view_to_purchase_conversion,
             {rate("purchases", "add_to_carts")} as cart_to_purchase_conversion,
             event_date
-        from {{products}}
-        where product_id is not null and event_count > searches
+        from {{parts}}
         group by product_id, category, event_date
         """,
-        products=products,
+        parts=parts,
     )
 
 
-def hourly_revenue(products: DataFrame) -> DataFrame:
+def revenue_parts(products: DataFrame) -> DataFrame:
+    return products.selectExpr(
+        "event_hour",
+        "revenue as total_revenue",
+        "purchases as transaction_count",
+        "event_date",
+    )
+
+
+def hourly_revenue(parts: DataFrame) -> DataFrame:
     return sql(
         """
-        select event_hour, cast(sum(revenue) as decimal(18,2)) as total_revenue,
-            sum(purchases) as transaction_count, event_date
-        from {products}
+        select event_hour, cast(sum(total_revenue) as decimal(18,2)) as total_revenue,
+            sum(transaction_count) as transaction_count, event_date
+        from {parts}
         group by event_hour, event_date
         """,
-        products=products,
+        parts=parts,
     )
 
 
-def category_performance(products: DataFrame) -> DataFrame:
+CATEGORY_COUNTS = (
+    "event_count",
+    "page_views",
+    "add_to_carts",
+    "remove_from_carts",
+    "purchases",
+    "searches",
+)
+
+
+def category_parts(products: DataFrame) -> DataFrame:
+    category = "coalesce(category, 'uncategorized') as category"
+    return products.selectExpr(category, *CATEGORY_COUNTS, "revenue", "event_date")
+
+
+def category_performance(parts: DataFrame) -> DataFrame:
+    counts = ", ".join(f"sum({name}) as {name}" for name in CATEGORY_COUNTS)
     return sql(
-        """
-        select coalesce(category, 'uncategorized') as category,
-            sum(event_count) as event_count,
-            sum(page_views) as page_views,
-            sum(add_to_carts) as add_to_carts,
-            sum(remove_from_carts) as remove_from_carts,
-            sum(purchases) as purchases,
-            sum(searches) as searches,
-            cast(sum(revenue) as decimal(18,2)) as revenue,
-            event_date
-        from {products}
-        group by coalesce(category, 'uncategorized'), event_date
+        f"""
+        select category, {counts}, cast(sum(revenue) as decimal(18,2)) as revenue, event_date
+        from {{parts}}
+        group by category, event_date
         """,
-        products=products,
+        parts=parts,
     )
 
 
-def user_activity(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
-    """Unique users, unique sessions and events per date.
-
-    Published visitors of a date never overlap, so unique counts are plain counts.
-    """
+def activity_parts(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
+    """Published visitors of a date never overlap, so unique counts are plain counts."""
     return sql(
         """
-        select unique_users, unique_sessions, total_events, event_date
-        from (
-            select event_date, count_if(kind = 'user') as unique_users,
-                count_if(kind = 'session') as unique_sessions
-            from {visitors} group by event_date
-        ) join (
-            select event_date, sum(event_count) as total_events
-            from {products} group by event_date
-        ) using (event_date)
+        select cast(kind = 'user' as bigint) as unique_users,
+            cast(kind = 'session' as bigint) as unique_sessions, 0L as total_events, event_date
+        from {visitors}
+        union all
+        select 0L, 0L, event_count, event_date from {products}
         """,
         visitors=daily_visitors,
         products=products,
+    )
+
+
+def user_activity(parts: DataFrame) -> DataFrame:
+    """Unique users, unique sessions and events per date."""
+    return sql(
+        """
+        select sum(unique_users) as unique_users, sum(unique_sessions) as unique_sessions,
+            sum(total_events) as total_events, event_date
+        from {parts} group by event_date
+        """,
+        parts=parts,
     )
 
 
@@ -675,6 +707,18 @@ class Lake:
         """The lake for another try of the same run, which shares no prefix with this one."""
         run_id = f"{run_stamp(now)}-{self.run_id.partition('-')[2]}"
         return Lake(run_id, self.options, self.glue, self.s3)
+
+    def latest(self) -> Lake:
+        """This lake, under a run id that sorts after those of all runs, whatever clocks they had.
+
+        Gold is complete up to the run that wrote it only as long as run ids sort by time.
+        """
+        bucket, prefix = self._manifests
+        later = [entry["Key"] for entry in self.objects(bucket, prefix, f"{prefix}{self.run_id}")]
+        if not later:
+            return self
+        run_id = later[-1][len(prefix) :]
+        return self.anew(run_time(run_id) + timedelta(microseconds=1))
 
     def prefix(self, name: str) -> str:
         return f"{self.tables[name].location}run={self.run_id}/"
@@ -821,8 +865,9 @@ class Lake:
             values = tuple(known[key] for key in self.tables[name].keys)
         return Partition(name, values, f"s3://{bucket}/{folder}/")
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
+        pages = self.s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
             yield from page.get("Contents", [])
 
     def _rows(self, bucket: str, objects: Sequence[dict[str, Any]]) -> int:
@@ -1139,6 +1184,8 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 STAGES = ("bronze", "silver", "rollups", "gold", "publish")
+# Partitions of each of the tables DAILY_GOLD.
+Gold = dict[str, list[Partition]]
 
 
 class Run:
@@ -1195,7 +1242,9 @@ class Run:
                 self._rewrite_rollups(silver)
         self._find_outdated(dates, alive)
         with self._stage("gold"):
-            self._write_gold()
+            if silver:
+                self._write_daily_gold({day.isoformat() for day in alive}, defaultdict(list))
+            self._write_top_products()
         with self._stage("publish"):
             self._publish()
         print(self.ledger.as_text(), flush=True)
@@ -1236,7 +1285,8 @@ class Run:
             with self._stage("rollups"):
                 self._write_rollups(batch, hours)
             with self._stage("gold"):
-                self._write_gold()
+                dates = {hour.event_date for hour in hours}
+                self._write_gold(dates, self._settled(dates))
         finally:
             if batch is not None:
                 batch.unpersist()
@@ -1377,24 +1427,89 @@ class Run:
         known = self.lake.read(self.spark, VISITORS, self.published[VISITORS])
         self.lake.write(VISITORS, new_visitors(visitors(batch), known))
 
-    def _write_gold(self) -> None:
-        lake, spark = self.lake, self.spark
-        rollups, daily = (
-            lake.read(spark, name, lake.current(name, self.published[name]))
+    def _settled(self, dates: set[date]) -> Gold:
+        """The published gold to which this run's rollups are all that is to be added.
+
+        A run publishes silver, then rollups, then gold, and run ids sort by time. So gold of a date
+        holds what was published before the run that wrote it; where rollups are younger than gold,
+        or missing, a run died in between, and the date is made again from all of its rollups.
+        """
+        lake = self.lake
+        with ThreadPoolExecutor(len(DAILY_GOLD)) as pool:
+            answers = pool.map(lambda name: lake.published(name, dates), DAILY_GOLD)
+            gold = dict(zip(DAILY_GOLD, answers, strict=True))
+        writers = defaultdict(list)
+        for found in (one for partitions in gold.values() for one in partitions):
+            writers[found.values[0]].append(run_of(found.location))
+        rolled = {found.values for found in self.published[PRODUCT_HOURLY]}
+        unsettled = {day for day, runs in writers.items() if len(runs) < len(DAILY_GOLD)}
+        unsettled |= {one.values[0] for one in self.published[SILVER] if one.values not in rolled}
+        unsettled |= {
+            one.values[0]
             for name in (PRODUCT_HOURLY, VISITORS)
-        )
-        products = rollups.persist()
+            for one in self.published[name]
+            if run_of(one.location) > min(writers[one.values[0]], default="")
+        }
+        return {
+            name: [one for one in partitions if one.values[0] not in unsettled]
+            for name, partitions in gold.items()
+        }
+
+    def _write_gold(self, dates: set[date], settled: Gold) -> None:
+        """Gold of the dates: added to where it is settled and has new rollups, else made anew."""
+        lake = self.lake
+        complete = {found.values[0] for found in settled[FUNNEL]}
+        added = {found.values[0] for found in lake.written(PRODUCT_HOURLY).partitions}
+        anew = {day.isoformat() for day in dates} - complete
+        if added | anew:
+            old = {
+                name: [one for one in partitions if one.values[0] in added]
+                for name, partitions in settled.items()
+            }
+            self._write_daily_gold(anew, old)
+            self._write_top_products()
+
+    def _write_top_products(self) -> None:
+        lake = self.lake
+        daily = lake.current(FUNNEL, lake.published(FUNNEL))
+        lake.write_few(TOP_PRODUCTS, top_products(lake.read(self.spark, FUNNEL, daily)))
+
+    def _write_daily_gold(self, anew: set[str], old: Gold) -> None:
+        """Gold of some dates from all of their rollups, and of others from what is published of
+        them and this run's rollups.
+        """
+        lake, spark = self.lake, self.spark
+        frames = {}
+        for name in (PRODUCT_HOURLY, VISITORS):
+            published = (one for one in self.published[name] if one.values[0] in anew)
+            frames[name] = lake.read(spark, name, lake.current(name, published))
+        products = frames[PRODUCT_HOURLY].persist()
+
+        def with_published(name: str, parts: DataFrame) -> DataFrame:
+            if not old[name]:
+                return parts
+            return parts.unionAll(lake.read(spark, name, old[name]).select(*parts.columns))
+
+        def funnel() -> None:
+            parts = with_published(FUNNEL, funnel_parts(products))
+            lake.write(FUNNEL, conversion_funnel(parts).coalesce(1))
+
+        def category() -> None:
+            parts = with_published(CATEGORY, category_parts(products))
+            lake.write(CATEGORY, category_performance(parts).coalesce(1))
+
+        def revenue() -> None:
+            parts = with_published(HOURLY_REVENUE, revenue_parts(products))
+            lake.write_few(HOURLY_REVENUE, hourly_revenue(parts))
+
+        def activity() -> None:
+            parts = activity_parts(products, frames[VISITORS])
+            lake.write_few(ACTIVITY, user_activity(with_published(ACTIVITY, parts)))
+
         try:
-            side_by_side(
-                lambda: lake.write(FUNNEL, conversion_funnel(products).coalesce(1)),
-                lambda: lake.write(CATEGORY, category_performance(products).coalesce(1)),
-                lambda: lake.write_few(HOURLY_REVENUE, hourly_revenue(products)),
-                lambda: lake.write_few(ACTIVITY, user_activity(products, daily)),
-            )
+            side_by_side(funnel, category, revenue, activity)
         finally:
             products.unpersist()
-        funnel = lake.current(FUNNEL, lake.published(FUNNEL))
-        lake.write_few(TOP_PRODUCTS, top_products(lake.read(spark, FUNNEL, funnel)))
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1478,6 +1593,11 @@ def readable(value: Any) -> str:
 
 def run_stamp(now: datetime) -> str:
     return now.strftime("%Y%m%dT%H%M%S%fZ")
+
+
+def run_time(run_id: str) -> datetime:
+    """When a run began, by its id."""
+    return datetime.strptime(run_id.partition("Z")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
 
 
 def configure(spark: SparkSession) -> None:
@@ -1602,7 +1722,7 @@ def process_new_lines(
     except ReadError as failure:
         print(f"{failure}. Reading file by file.", flush=True)
     now = datetime.now(UTC)
-    lake = lake.anew(now)
+    lake = lake.anew(now).latest()
     # What the bookmark handed out cannot be asked for, but it is among these files.
     lines, unreadable = read_files(spark, lake, pending_files(lake))
     return Run(spark, lake, Ledger(lake.run_id, ledger.glue_run_id, now)).process(lines, unreadable)
@@ -1658,9 +1778,7 @@ def pending_files(lake: Lake) -> list[tuple[str, str]]:
     runs = {values: run_of(found.location) for values, found in published.items()}
     finished = lake.finished_runs(set(runs.values()))
     read_at = {
-        values: datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) - CLOCK_MARGIN
-        for values, run in runs.items()
-        if run in finished
+        values: run_time(run) - CLOCK_MARGIN for values, run in runs.items() if run in finished
     }
     return [
         (entry["Key"], entry["ETag"])
@@ -1849,8 +1967,9 @@ def main(argv: list[str]) -> None:
         "region_name": options.aws_region,
         "config": Config(retries={"mode": "standard", "max_attempts": 8}),
     }
-    lake = Lake(run_id, options, boto3.client("glue", **clients), boto3.client("s3", **clients))
-    ledger = Ledger(run_id, glue_run_id, started)
+    glue, s3 = boto3.client("glue", **clients), boto3.client("s3", **clients)
+    lake = Lake(run_id, options, glue, s3).latest()
+    ledger = Ledger(lake.run_id, glue_run_id, started)
     if options.rebuild or options.replay:
         do_again(Run(spark, lake, ledger), options)
         return

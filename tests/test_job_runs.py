@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import template_schemas
+from job import BookmarkedJob
 from lab import NOON, Lab, event, purchase
 
+import generate_sample_data
 from glue_jobs import capstone_etl as etl
 
 pytestmark = pytest.mark.slow
@@ -89,6 +92,53 @@ def test_a_late_event_changes_the_old_date_only(lab: Lab) -> None:
         after = lab.partitions(name)
         moved = {values for values in after if after[values] != before[name].get(values)}
         assert moved == {("2026-11-04",)}, name
+
+
+def test_gold_is_added_to_without_a_look_at_the_rollups_of_its_date(lab: Lab) -> None:
+    lab.put(shop(NOON), NOON)
+    lab.run()
+    for location in lab.partitions(etl.PRODUCT_HOURLY).values():
+        for file in (lab.s3_dir / location.removeprefix("s3://")).glob("*.parquet"):
+            file.unlink()
+    lab.put([*shop(NOON + MINUTES, users=6), *shop(NOON)], NOON + MINUTES)
+    lab.run()
+    assert lab.published() == lab.expected()
+
+
+def test_a_run_of_known_events_leaves_gold_as_it_is(lab: Lab) -> None:
+    key = lab.put(shop(NOON))
+    lab.run()
+    before = {name: lab.partitions(name) for name in etl.PUBLISH_ORDER}
+    lab.run([key])
+    for name in (*etl.DAILY_GOLD, etl.TOP_PRODUCTS):
+        assert lab.partitions(name) == before[name], name
+
+
+def test_a_date_without_a_product_is_right_run_after_run(lab: Lab) -> None:
+    """It has no funnel, so its gold is never complete."""
+    search = {"event_type": "search", "product_id": None, "category": None}
+    for number in range(3):
+        lab.put([event(search_query=f"q{number}", **search)], NOON + number * MINUTES)
+        lab.run()
+        assert lab.published() == lab.expected()
+
+
+def test_a_run_whose_clock_is_behind_comes_after_those_before_it(lab: Lab, tmp_path: Path) -> None:
+    """Gold says by its run id what it holds, so ids must sort as runs follow each other."""
+    job = BookmarkedJob(lab, tmp_path / "bookmark.json")
+    ahead = f"{etl.run_stamp(datetime.now(UTC) + timedelta(hours=1))}-0badc10c"
+    bucket = lab.outputs["AnalyticsOutputBucket"]
+    lab.client("s3").put_object(Bucket=bucket, Key=f"runs/{ahead}.json", Body=b"{}")
+    runs = [ahead]
+    for number in range(2):
+        job.put(
+            generate_sample_data.load_generator().object_key(NOON + number * MINUTES), shop(NOON)
+        )
+        job.run()
+        runs = [*runs, *({row["run_id"] for row in lab.rows(etl.LEDGER)} - set(runs))]
+    assert runs == sorted(runs)
+    assert len(runs) == 3
+    assert lab.published() == lab.expected()
 
 
 def test_a_file_of_only_bad_lines_is_quarantined_and_nothing_else(lab: Lab) -> None:
