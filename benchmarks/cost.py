@@ -128,7 +128,7 @@ class Requests:
             replaces. All counted.
     """
 
-    of_run: tuple[float, float] = (19, 11)
+    of_run: tuple[float, float] = (20, 11)
     of_file: tuple[float, float] = (0, 1)
     of_silver: tuple[float, float] = (0, 2)
     of_path: tuple[float, float] = (2, 1)
@@ -244,16 +244,21 @@ def break_even_minutes(plan: Plan, measured: Measured) -> float:
     return 60 * idle / work if work else math.inf
 
 
+# Gold tables with a partition for each date.
+DAILY_GOLD = 4
+
+
 def paths_read(plan: Plan, days: float) -> float:
     """Published partitions that an average run reads, after so many days of history.
 
-    The rollups of the date and its visitors (twice) grow with each run of the day, silver with each
-    run of the hour, and the funnel has a partition for each date.
+    The visitors of the date grow with each run of the day, silver with each run of the hour, and
+    the funnel has a partition for each date. Gold is read from the second run of the date on.
     """
-    products = plan.hours * (plan.runs_a_day + 1) / 2
-    visitors = plan.runs_a_day
+    visitors = (plan.runs_a_day + 1) / 2
     history = max(0, (plan.runs_a_day / 24 - 1) / 2)
-    return plan.files + history + plan.hours + products + visitors + days
+    gold = DAILY_GOLD * (1 - 1 / plan.runs_a_day)
+    # Silver and rollups of the run itself are read again.
+    return plan.files + history + 2 * plan.hours + visitors + gold + days
 
 
 def silver_files(plan: Plan) -> float:

@@ -15,6 +15,7 @@ from template_schemas import load_template
 
 from benchmarks import cost
 from benchmarks.cost import DAYS_A_MONTH, Measured, Plan, Requests
+from glue_jobs import capstone_etl as etl
 
 MEASURED = Measured(
     seconds_per_million=20,
@@ -78,13 +79,15 @@ def test_a_run_asks_s3_for_what_it_reads_and_writes() -> None:
         of_run=(1, 2), of_file=(0, 3), of_silver=(0, 2), of_path=(2, 1), of_read=(0, 4),
         of_write=(5, 6), of_replaced=(1, 0), files_in_path=2, written=7, replaced=3,
     )  # fmt: skip
-    # 12 bronze files, one hour of silver, 12.5 rollups and 24 of visitors, and 30 dates of gold.
-    assert cost.paths_read(HOURLY, 30) == 12 + 1 + 12.5 + 24 + 30
+    # 12 bronze files, an hour of silver and of rollups, 12.5 of visitors, 4 of gold but for the
+    # first run of the day, and 30 dates of the funnel.
+    paths = 12 + 1 + 1 + 12.5 + 4 * 23 / 24 + 30
+    assert cost.paths_read(HOURLY, 30) == pytest.approx(paths)
     manifests, silver = 1 + 14 * 24 / 1000, 60  # 12 million events, 200,000 to a file
     puts, gets = cost.requests_per_run(HOURLY, 30, counted)
-    written, read = 7 + 12 + silver, 2 * 78.5 + silver
-    assert puts == pytest.approx(1 + 2 * 79.5 + 5 * written + 3 + manifests)
-    assert gets == pytest.approx(2 + 3 * 12 + 2 * silver + 79.5 + 4 * read + 6 * written + 1)
+    written, read = 7 + 12 + silver, 2 * (paths - 1) + silver
+    assert puts == pytest.approx(1 + 2 * paths + 5 * written + 3 + manifests)
+    assert gets == pytest.approx(2 + 3 * 12 + 2 * silver + paths + 4 * read + 6 * written + 1)
     dollars = 730 * (puts * 0.005 + gets * 0.0004) / 1000
     assert cost.requests(HOURLY, 30, counted) == pytest.approx(dollars)
 
@@ -99,12 +102,15 @@ def test_each_task_writes_a_silver_file_for_each_hour_unless_clustered() -> None
     assert round(cost.silver_files(replace(small, minutes=15))) == 9
 
 
+def test_the_gold_that_a_run_reads_is_the_jobs_own() -> None:
+    assert len(etl.DAILY_GOLD) == cost.DAILY_GOLD
+
+
 def test_partitions_read_are_the_mean_of_a_day_run_by_run() -> None:
     def paths(run: int, of_hour: int) -> int:
-        """Bronze, silver before and now, rollups, visitors before and now, a date of gold."""
-        return 1 + (of_hour - 1) + 1 + run + (run - 1) + run + 1
+        """Bronze, silver before and now, rollups, visitors before and now, gold, the funnel."""
+        return 1 + (of_hour - 1) + 1 + 1 + (run - 1) + 1 + (4 if run > 1 else 0) + 1
 
-    assert paths(2, 2) == 9  # as counted on the embedded AWS
     day = [paths(run + 1, run % 12 + 1) for run in range(288)]
     assert cost.paths_read(replace(HOURLY, minutes=5), 1) == pytest.approx(sum(day) / 288)
 

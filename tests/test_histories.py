@@ -224,8 +224,10 @@ def test_after_hundreds_of_histories_every_table_equals_the_oracle(
     @given(history=histories(4))
     def holds(history: History) -> None:
         teller.tell(history)
+        with capsys.disabled():
+            print(f"\r{teller.told['histories']} of {number} histories", end="", flush=True)
 
     teller.told.clear()
     holds()
     with capsys.disabled():
-        print(f"no difference to the oracle: {dict(teller.told)}", flush=True)
+        print(f"\nno difference to the oracle: {dict(teller.told)}", flush=True)
