@@ -91,7 +91,8 @@ def test_runs_read_each_file_once_and_equal_the_oracle_whatever_happens(
             duplicates_in_lake
         from pipeline_runs order by run_id
         """
-    assert rows(ledger, job) == [(3, 1, 7, 3, 3, 0), (2, 0, 4, 0, 3, 1), (4, 0, 10, 2, 0, 6)]
+    # The second run that was killed had published silver, so that the third knew its events.
+    assert rows(ledger, job) == [(3, 1, 7, 3, 3, 0), (2, 0, 4, 0, 0, 4), (4, 0, 10, 2, 0, 6)]
     assert answers(job) == new
 
 
