@@ -38,7 +38,7 @@ test: install ## Every test, on real Spark and the embedded AWS
 test-quick: install ## The tests that start no process of their own
 	@$(LOCAL) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
 
-soak: install ## Kill at every point for real, 300 random histories, a long poll: about an hour
+soak: install ## Kill at every point for real, 300 random histories, a long poll: some hours
 	@$(LOCAL) $(BIN)/python -m pytest -m soak $(ARGS)
 
 bench: install ## Measure speed and size into benchmarks/RESULTS.md; ARGS="--help" says what

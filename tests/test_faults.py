@@ -239,6 +239,7 @@ def test_a_run_killed_amid_a_batch(site: Site, story: Story) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_run_killed_around_a_read(story: Story) -> None:
     """The reads of a run, one run after the other: to the world all of these moments are one."""
     reads = [effect for effect in story.trace.done if is_read(effect.site)]
@@ -268,6 +269,7 @@ def test_a_run_killed_after_a_run_that_was_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_catalog_that_throttles_for_good_fails_the_run(story: Story) -> None:
     story.begin()
     for operation in CATALOG:
