@@ -39,10 +39,7 @@ def year(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
 
 def start_up(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """a fresh process: imports, session, a run without new files"""
-    root, files = shop.raw(1, 1_000)
-    lake = shop.lake()
-    lake.put(root, files)
-    lake.run()
+    lake, _ = shop.filled(1_000)
     return start.cold_start(lake, repeats)
 
 
@@ -53,21 +50,18 @@ def makes(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
 
 def storage(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """bytes of a file's events: raw, gzipped, bronze, silver, gold"""
-    root, files = shop.raw(1, events)
-    lake = shop.lake()
-    lake.put(root, files)
-    lake.run()
+    lake, file = shop.filled(events)
     raw = 0
-    with gzip.open(files[0]) as text:
+    with gzip.open(file) as text:
         while chunk := text.read(1 << 20):
             raw += len(chunk)
     layers = ("bronze", "silver", "gold")
     sizes = {
-        layer: sum(lake.bytes(name) for name in etl.PUBLISH_ORDER if name.startswith(layer))
+        layer: sum(lake.size(name) for name in etl.PUBLISH_ORDER if name.startswith(layer))
         for layer in layers
     }
     per_million = 1e6 / lake.count(etl.BRONZE)
-    found = {"raw": raw, "gzipped": files[0].stat().st_size, **sizes}
+    found = {"raw": raw, "gzipped": file.stat().st_size, **sizes}
     return {
         "bytes_per_million": {name: round(size * per_million) for name, size in found.items()},
         "bronze_reduction": round(1 - sizes["bronze"] / raw, 4),

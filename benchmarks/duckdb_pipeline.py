@@ -15,7 +15,6 @@ kind in a file.
 from __future__ import annotations
 
 import json
-import re
 import time
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,31 +26,27 @@ from typing import Any
 
 import duckdb
 
-from generate_sample_data import hive_key
-
-FIELDS = (
-    "timestamp",
-    "user_id",
-    "session_id",
-    "event_type",
-    "product_id",
-    "category",
-    "quantity",
-    "price",
-    "search_query",
+from glue_jobs import capstone_etl as etl
+from glue_jobs.capstone_etl import (
+    ACTIVITY,
+    BRONZE,
+    CATEGORY,
+    FUNNEL,
+    HOURLY_REVENUE,
+    PRODUCT_HOURLY,
+    QUARANTINE,
+    RAW_FIELDS,
+    SILVER,
+    TOP_PRODUCTS,
+    VISITORS,
+    source_of,
+    source_partition,
+    source_time,
+    within,
 )
-IDENTITY = ("event_timestamp", *FIELDS[1:])
 
-BRONZE = "bronze.events"
-SILVER = "silver.events_cleaned"
-QUARANTINE = "silver.events_quarantine"
-PRODUCT_HOURLY = "silver.product_hourly"
-VISITORS = "silver.daily_visitors"
-FUNNEL = "gold.conversion_funnel"
-HOURLY_REVENUE = "gold.hourly_revenue"
-TOP_PRODUCTS = "gold.top_products"
-CATEGORY = "gold.category_performance"
-ACTIVITY = "gold.user_activity"
+FIELDS = RAW_FIELDS
+IDENTITY = ("event_timestamp", *FIELDS[1:])
 # The keys of a table's partitions that are folders; a run has a folder of its own above them.
 FOLDERS = {
     BRONZE: {"source": "varchar"},
@@ -78,34 +73,15 @@ SEPARATOR = r"e'\x01\x02\x03\x04'"
 BUFFER = 8 << 20
 # Up to so many partitions, a COPY for each costs less than DuckDB's sorting of rows into folders.
 FEW = 4
-MAX_AGE, MAX_LEAD = timedelta(days=30), timedelta(days=1)
+MAX_AGE = timedelta(days=etl.Options.max_event_age_days)
+MAX_LEAD = timedelta(days=etl.Options.max_event_lead_days)
+PREFIX = "events/"
 # DuckDB's cast also takes '2026', names of zones, and 24:00:00 for the next day.
 TIMESTAMP_FORM = (
     r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d:\d\d([.]\d{1,9})?(Z|[+-](0\d|1[0-8])(:?[0-5]\d)?)?"
 )
-HIVE_KEY = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/(?:minute=(\d\d)/)?")
-FILE_NAME = re.compile(r"(?:^|/)events-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)[^/]*$")
-
 # Of a published table: the values of each partition, and the folder that holds it.
 Partitions = dict[tuple[str, ...], str]
-
-
-def source_of(key: str) -> str:
-    """What identifies a file: its name where the key follows from it, else its whole key."""
-    name = key.rpartition("/")[2]
-    try:
-        return name if hive_key(name) == key else key
-    except ValueError:
-        return key
-
-
-def source_time(key: str) -> datetime | None:
-    """When a file was written (UTC, naive as in DuckDB); None where its key does not say."""
-    found = HIVE_KEY.search(key) or FILE_NAME.search(key)
-    try:
-        return datetime(*(int(part or 0) for part in found.groups())) if found else None  # type: ignore[arg-type]
-    except ValueError:
-        return None
 
 
 def quoted(text: object) -> str:
@@ -166,26 +142,7 @@ TYPED = f"""
         from (select *, try_cast(quantity as decimal(38,18)) as exact from bronze)
         join files using (source)
     )"""
-CART = "event_type in ('add_to_cart', 'remove_from_cart', 'purchase')"
-PRODUCT = "event_type in ('page_view', 'add_to_cart', 'remove_from_cart', 'purchase')"
-REJECTION_RULES = {
-    "not_a_json_object": "corrupt_record is not null",
-    "source_without_time": "earliest is null",
-    "invalid_timestamp": "event_timestamp is null",
-    "timestamp_too_old": "event_timestamp < earliest",
-    "timestamp_in_future": "event_timestamp > latest",
-    "missing_user_id": "coalesce(trim(user_id), '') = ''",
-    "missing_session_id": "coalesce(trim(session_id), '') = ''",
-    "unknown_event_type": f"event_type is null or not ({PRODUCT} or event_type = 'search')",
-    "missing_product_id": f"{PRODUCT} and coalesce(trim(product_id), '') = ''",
-    "missing_category": f"{PRODUCT} and coalesce(trim(category), '') = ''",
-    "invalid_quantity": f"({CART} and coalesce(units, 0) < 1)"
-    " or (quantity is not null and units is null)",
-    "invalid_price": f"({CART} and coalesce(amount, -1) < 0)"
-    " or (price is not null and amount is null)",
-    "missing_search_query": "event_type = 'search' and coalesce(trim(search_query), '') = ''",
-    "revenue_out_of_range": "abs(revenue) > 9999999999999999.99",
-}
+REJECTION_RULES = {"not_a_json_object": "corrupt_record is not null", **etl.REJECTION_RULES}
 IS_REJECTED = " or ".join(f"coalesce({rule}, false)" for rule in REJECTION_RULES.values())
 
 
@@ -325,18 +282,6 @@ class Hour:
         return self.event_date.isoformat(), str(self.event_hour)
 
 
-def within(hours: Sequence[Hour]) -> str:
-    """Whether an event's time is within the batch's own bounds in its hour."""
-
-    def between(earliest: datetime, latest: datetime) -> str:
-        return f"event_timestamp between timestamp '{earliest}' and timestamp '{latest}'"
-
-    # Late events can touch hundreds of hours; one wide range then beats a predicate of hundreds.
-    if len(hours) > 48:
-        return between(min(hour.earliest for hour in hours), max(hour.latest for hour in hours))
-    return " or ".join(between(hour.earliest, hour.latest) for hour in hours)
-
-
 class DuckLake:
     """A lake in a folder, filled by DuckDB.
 
@@ -473,9 +418,7 @@ class DuckLake:
     def _values(self, name: str, folder: Path) -> tuple[str, ...]:
         values = [urllib.parse.unquote(part.partition("=")[2]) for part in folder.parts[2:]]
         if name in (BRONZE, QUARANTINE):
-            when = self.times[values[0]]
-            hour = when.strftime("%Y %m %d %H").split() if when else ("0000", "00", "00", "00")
-            return (*hour, *values)
+            return source_partition(values[0])
         if name in (SILVER, PRODUCT_HOURLY, VISITORS):
             return (*values, self.run_id)
         return tuple(values) or ("all_time",)
@@ -497,15 +440,18 @@ class DuckLake:
 
     def _register(self, files: Sequence[Path], root: Path) -> dict[str, str]:
         """What the files' names say, as the table `files`; returns the source of each path."""
-        sources = {str(file): source_of(file.relative_to(root).as_posix()) for file in files}
-        self.times = {source: source_time(source) for source in sources.values()}
+        sources = {
+            str(file): source_of(file.relative_to(root).as_posix(), PREFIX) for file in files
+        }
         self.db.execute(
             """create or replace temp table files (path varchar, source varchar, file_id int,
             earliest timestamp, latest timestamp)"""
         )
         for file_id, (path, source) in enumerate(sources.items()):
-            when = self.times[source]
-            bounds = [when - MAX_AGE, when + MAX_LEAD] if when else [None, None]
+            when = source_time(source)
+            # DuckDB's timestamps have no zone: all of these are UTC.
+            naive = when and when.replace(tzinfo=None)
+            bounds = [naive - MAX_AGE, naive + MAX_LEAD] if naive else [None, None]
             self.db.execute(
                 "insert into files values (?, ?, ?, ?, ?)", [path, source, file_id, *bounds]
             )

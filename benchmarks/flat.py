@@ -30,29 +30,17 @@ def day(shop: Workshop, events: int, repeats: int, files: int = FILES_OF_A_DAY) 
     root, raw = shop.raw(files, events, MIDNIGHT)
     full, fresh = shop.lake(), shop.lake()
     seconds = []
-    for number, file in enumerate(raw, 1):
+    for number, file in enumerate(raw[:-1], 1):
         full.put(root, [file])
-        if number == files:
-            break
         seconds.append(full.run())
         if number % 24 == 0:
             say(f"  {number} of {files}: {seconds[-1]:.2f} s")
+    full.put(root, raw[-1:])
     fresh.put(root, raw[:1])
     fresh.run()
     fresh.put(root, raw[1:2])
-    found = in_turn(repeats, {"last": again(full), "second": again(fresh)})
+    found = in_turn(repeats, {"last": full.again(), "second": fresh.again()})
     return {**found, "batches": seconds, "ratio": ratio(found["last"], found["second"])}
-
-
-def again(lake: JobLake) -> Any:
-    """A run over what is new, that can be had again and again."""
-    start = lake.state()
-
-    def run() -> float:
-        lake.restore(start)
-        return lake.run()
-
-    return run
 
 
 def year(shop: Workshop, events: int, repeats: int, days: int = 365) -> dict[str, Any]:
@@ -67,7 +55,7 @@ def year(shop: Workshop, events: int, repeats: int, days: int = 365) -> dict[str
     """
     say(f"a year: {days} days of history")
     root, raw = shop.raw(24, events, MIDNIGHT - timedelta(days=1))
-    _, (batch,) = shop.raw(1, events, MIDNIGHT)
+    batch_root, batch = shop.raw(1, events, MIDNIGHT)
     old, young = shop.lake(), shop.lake()
     for lake in (old, young):
         lake.put(root, raw)
@@ -75,8 +63,8 @@ def year(shop: Workshop, events: int, repeats: int, days: int = 365) -> dict[str
     lived = multiply(old, days)
     say(f"  {lived:,} partitions")
     for lake in (old, young):
-        lake.put(batch.parents[6], [batch])
-    found = in_turn(repeats, {"365 days": again(old), "1 day": again(young)})
+        lake.put(batch_root, batch)
+    found = in_turn(repeats, {"365 days": old.again(), "1 day": young.again()})
     result = {"days": days, "partitions": lived, "seconds": found}
     return {**result, "ratio": ratio(found["365 days"], found["1 day"])}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 # once it is told not to look for a screen
+from matplotlib.axes import Axes  # noqa: E402
 
 from tools.events import ACCENT, PALE, SECOND, STYLE  # noqa: E402
 
@@ -94,7 +96,8 @@ def write() -> None:
 
 def text_of(found: Figures, pictures: list[str]) -> str:
     rows = [
-        f"| {name} | {what} | {goal} | {value_in(found, name)} |" for name, what, goal in goals()
+        f"| {name} | {what} | {goal} | {value_in(found, name)} |"
+        for name, (what, goal, _) in TARGETS.items()
     ]
     return "\n".join(
         [
@@ -112,10 +115,6 @@ def text_of(found: Figures, pictures: list[str]) -> str:
             *(f"![{Path(name).stem}](images/{name})\n" for name in pictures),
         ]
     )
-
-
-def goals() -> list[tuple[str, str, str]]:
-    return [(name, what, goal) for name, (what, goal, _) in TARGETS.items()]
 
 
 def value_in(found: Figures, name: str) -> str:
@@ -141,19 +140,27 @@ def how_measured(chapters: dict[str, Figures]) -> list[str]:
     return lines
 
 
+@contextmanager
+def picture(name: str, title: str, xlabel: str) -> Iterator[Axes]:
+    """The axes of a picture of seconds, which is saved at the end of a `with` block."""
+    with plt.rc_context(STYLE):
+        drawn, axes = plt.subplots(figsize=(7, 3.6))
+        axes.set(title=title, xlabel=xlabel)
+        yield axes
+        axes.set_ylim(0, None)
+        axes.grid(axis="y", color=PALE)
+        drawn.savefig(PICTURES / name, dpi=110)
+        plt.close(drawn)
+
+
 def draw_naive(chapters: dict[str, Figures]) -> str:
     figures = chapters.get("naive")
     if not figures:
         return ""
-    with plt.rc_context(STYLE):
-        picture, axes = plt.subplots(figsize=(7, 3.6))
+    with picture("naive.png", "Seconds for one more file", "files in the lake") as axes:
         axes.plot(figures["files"], figures["naive"], "o-", color=SECOND, label="naive job")
         axes.plot(figures["files"], figures["job"], "o-", color=ACCENT, label="this job")
-        axes.set(title="Seconds for one more file", xlabel="files in the lake", ylim=(0, None))
-        axes.grid(axis="y", color=PALE)
         axes.legend(frameon=False)
-        picture.savefig(PICTURES / "naive.png", dpi=110)
-        plt.close(picture)
     return "naive.png"
 
 
@@ -161,11 +168,6 @@ def draw_day(chapters: dict[str, Figures]) -> str:
     figures = chapters.get("day")
     if not figures:
         return ""
-    with plt.rc_context(STYLE):
-        picture, axes = plt.subplots(figsize=(7, 3.6))
+    with picture("day.png", "Seconds for each batch of a day", "batch") as axes:
         axes.plot(range(1, len(figures["batches"]) + 1), figures["batches"], ".", color=ACCENT)
-        axes.set(title="Seconds for each batch of a day", xlabel="batch", ylim=(0, None))
-        axes.grid(axis="y", color=PALE)
-        picture.savefig(PICTURES / "day.png", dpi=110)
-        plt.close(picture)
     return "day.png"

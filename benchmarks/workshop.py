@@ -69,13 +69,7 @@ class JobLake:
 
     def lake(self) -> etl.Lake:
         """The job's own view of this lake."""
-        options = etl.Options(
-            source_path=f"s3://{self.outputs['SourceBucketName']}/events/",
-            bronze_database=self.outputs["BronzeDatabase"],
-            silver_database=self.outputs["SilverDatabase"],
-            gold_database=self.outputs["GoldDatabase"],
-            aws_region="us-west-2",
-        )
+        options = etl.Options(**session.job_options(self.outputs))
         run_id = f"{etl.run_stamp(datetime.now(UTC))}-bench"
         return etl.Lake(run_id, options, self.client("glue"), self.client("s3"))
 
@@ -100,6 +94,16 @@ class JobLake:
         else:
             self.bookmark.write_bytes(bookmark)
 
+    def again(self) -> Callable[[], float]:
+        """A run over what is new now, that can be had again and again; returns its seconds."""
+        start = self.state()
+
+        def run() -> float:
+            self.restore(start)
+            return self.run()
+
+        return run
+
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The published rows of `<layer>.<table>`, partition values (as text) included."""
         lake = self.lake()
@@ -113,13 +117,16 @@ class JobLake:
 
     def count(self, name: str) -> int:
         """How many rows of a table are published, by the footers of its files."""
-        files = (file for found in self.lake().published(name) for file in self.files(found))
-        return sum(pq.read_metadata(file).num_rows for file in files)
+        return sum(pq.read_metadata(file).num_rows for file in self.published_files(name))
 
-    def bytes(self, name: str) -> int:
+    def size(self, name: str) -> int:
         """Bytes of the published files of a table."""
-        files = (file for found in self.lake().published(name) for file in self.files(found))
-        return sum(file.stat().st_size for file in files)
+        return sum(file.stat().st_size for file in self.published_files(name))
+
+    def published_files(self, name: str) -> Iterator[Path]:
+        """The data files that published partitions of a table point to."""
+        for found in self.lake().published(name):
+            yield from self.files(found)
 
     def files(self, partition: etl.Partition) -> list[Path]:
         """The data files of a partition."""
@@ -132,20 +139,26 @@ class Workshop:
 
     spark: SparkSession
     endpoint: str
-    data_dir: Path
+    s3_dir: Path
     scratch: Path
     stacks: int = 0
 
     def lake(self) -> JobLake:
         """An empty lake of its own."""
         self.stacks += 1
-        outputs = session.deploy(partial(local.client, endpoint=self.endpoint), self._name())
-        session.mount(self.spark, self.data_dir / "s3", outputs)
+        client = partial(local.client, endpoint=self.endpoint)
+        outputs = session.deploy(client, f"bench-{self.stacks}")
+        session.mount(self.spark, self.s3_dir, outputs)
         bookmark = self.scratch / f"bookmark-{self.stacks}.json"
-        return JobLake(self.spark, self.endpoint, self.data_dir / "s3", outputs, bookmark)
+        return JobLake(self.spark, self.endpoint, self.s3_dir, outputs, bookmark)
 
-    def _name(self) -> str:
-        return f"bench-{self.stacks}"
+    def filled(self, events: int) -> tuple[JobLake, Path]:
+        """A lake that one file was taken into, and that file."""
+        root, (file,) = self.raw(1, events)
+        lake = self.lake()
+        lake.put(root, [file])
+        lake.run()
+        return lake, file
 
     def raw(self, files: int, events: int, start: datetime = NOON) -> tuple[Path, list[Path]]:
         """Raw files of five minutes each, under their keys below a folder, in order of time."""
@@ -162,8 +175,9 @@ def workshop() -> Iterator[Workshop]:
         scratch = Path(folder)
         with local.embedded_aws(scratch / "aws") as aws:
             endpoint = aws.wait_until_ready()
-            with session.warm_session(scratch / "aws" / "s3") as spark:
-                yield Workshop(spark, endpoint, scratch / "aws", scratch)
+            s3_dir = aws.data_dir / "s3"
+            with session.warm_session(s3_dir) as spark:
+                yield Workshop(spark, endpoint, s3_dir, scratch)
 
 
 def in_turn(repeats: int, programs: dict[str, Callable[[], float]]) -> dict[str, list[float]]:

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 import generate_sample_data
 from glue_jobs import capstone_etl as etl
-from tools import local
+from tools import local, session
 
 # For runs that end before what the optimizing compiler gains could pay for it. Without that one the
 # JVM sets little room aside for code, and Spark's overflows it after a dozen runs.
@@ -94,14 +94,7 @@ class Lab:
 
     def lake(self, run_id: str = "", **options: Any) -> etl.Lake:
         self.runs += 1
-        found = etl.Options(
-            source_path=f"s3://{self.outputs['SourceBucketName']}/events/",
-            bronze_database=self.outputs["BronzeDatabase"],
-            silver_database=self.outputs["SilverDatabase"],
-            gold_database=self.outputs["GoldDatabase"],
-            aws_region="us-west-2",
-            **options,
-        )
+        found = etl.Options(**session.job_options(self.outputs), **options)
         run_id = run_id or f"{etl.run_stamp(datetime.now(UTC))}-{self.runs:08x}"
         return etl.Lake(run_id, found, self.client("glue"), self.client("s3"))
 

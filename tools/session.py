@@ -16,6 +16,7 @@ from glue_jobs import capstone_etl as etl
 from local_aws.glue.spark import spark_conf
 from local_aws.glue.workspace import RUNTIME
 from local_aws.java import java_home
+from local_aws.settings import DEFAULT_REGION
 from tools import local
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +93,17 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
+def job_options(outputs: dict[str, str]) -> dict[str, str]:
+    """The job arguments that say where the lake of a stack with these outputs is."""
+    return {
+        "source_path": f"s3://{outputs['SourceBucketName']}/events/",
+        "bronze_database": outputs["BronzeDatabase"],
+        "silver_database": outputs["SilverDatabase"],
+        "gold_database": outputs["GoldDatabase"],
+        "aws_region": DEFAULT_REGION,
+    }
+
+
 def run_job(
     outputs: dict[str, str],
     endpoint: str,
@@ -115,11 +127,7 @@ def run_job(
         "JOB_NAME": outputs["GlueJobName"],
         "JOB_RUN_ID": run,
         "job-bookmark-option": "job-bookmark-enable",
-        "source_path": f"s3://{outputs['SourceBucketName']}/events/",
-        "bronze_database": outputs["BronzeDatabase"],
-        "silver_database": outputs["SilverDatabase"],
-        "gold_database": outputs["GoldDatabase"],
-        "aws_region": "us-west-2",
+        **job_options(outputs),
         **arguments,
     }
     argv = ["job", *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
