@@ -60,6 +60,7 @@ SILVER = "silver.events_cleaned"
 QUARANTINE = "silver.events_quarantine"
 PRODUCT_HOURLY = "silver.product_hourly"
 VISITORS = "silver.daily_visitors"
+PRODUCT_TOTALS = "silver.product_totals"
 FUNNEL = "gold.conversion_funnel"
 HOURLY_REVENUE = "gold.hourly_revenue"
 TOP_PRODUCTS = "gold.top_products"
@@ -73,6 +74,7 @@ PUBLISH_ORDER = (
     PRODUCT_HOURLY,
     VISITORS,
     FUNNEL,
+    PRODUCT_TOTALS,
     HOURLY_REVENUE,
     TOP_PRODUCTS,
     CATEGORY,
@@ -301,10 +303,18 @@ def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -
             row["earliest"] = when - timedelta(days=options.max_event_age_days)
             row["latest"] = when + timedelta(days=options.max_event_lead_days)
         rows.append(row)
-    schema = "array<struct<source: string, file_id: int, earliest: timestamp, latest: timestamp>>"
-    # Not createDataFrame: evaluating its rows takes Python workers, which take a second to start.
+    schema = "source: string, file_id: int, earliest: timestamp, latest: timestamp"
+    return small_frame(spark, schema, rows)
+
+
+def small_frame(spark: SparkSession, schema: str, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    """A frame of the driver's rows.
+
+    Not createDataFrame: evaluating its rows takes Python workers, which take a second to start.
+    """
     document = json.dumps(rows, default=datetime.isoformat)
-    return spark.sql(f"select inline(from_json(:files, '{schema}'))", args={"files": document})
+    statement = f"select inline(from_json(:rows, 'array<struct<{schema}>>'))"
+    return spark.sql(statement, args={"rows": document})
 
 
 # Silver: one row per distinct valid event.
@@ -473,14 +483,38 @@ def visitors_by_run(silver: DataFrame) -> DataFrame:
 
 
 def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
-    """Those visitors that their date does not have yet."""
+    """Those visitors that their date does not have yet.
+
+    Late in the day those it has are many more than a batch brings: they are looked up in the
+    batch's, so that they need not be shuffled.
+    """
     return sql(
         """
         select kind, id, event_date
-        from {found} left anti join {known} using (event_date, kind, id)
+        from {found} left anti join (
+            select /*+ broadcast(found) */ kind, id, event_date
+            from {known} left semi join {found} as found using (event_date, kind, id)
+        ) using (event_date, kind, id)
         """,
         found=found,
         known=known,
+    )
+
+
+def merged_visitors(old: DataFrame, targets: DataFrame) -> DataFrame:
+    """Visitors as they are, but in the partition that takes in theirs.
+
+    A run that died while it merged leaves them twice, in both partitions.
+    """
+    return sql(
+        """
+        select /*+ broadcast(targets) */ distinct kind, id, old.event_date, targets.target as run_id
+        from {old} as old join {targets} as targets
+            on old.event_date = targets.event_date
+            and coalesce(old.run_id, old.run) = targets.run_id
+        """,
+        old=old,
+        targets=targets,
     )
 
 
@@ -597,20 +631,38 @@ def user_activity(parts: DataFrame) -> DataFrame:
     )
 
 
-def top_products(funnel: DataFrame) -> DataFrame:
+def product_totals(parts: DataFrame) -> DataFrame:
+    """Views, carts and purchases per product, of all time."""
+    return sql(
+        """
+        select product_id, category, sum(views) as views, sum(add_to_carts) as add_to_carts,
+            sum(purchases) as purchases, 'all_time' as period
+        from {parts}
+        group by product_id, category
+        """,
+        parts=parts,
+    )
+
+
+def taken_away(parts: DataFrame) -> DataFrame:
+    """Parts that bring sums back to what they were without them."""
+    counts = (f"-{name} as {name}" for name in ("views", "add_to_carts", "purchases"))
+    return parts.selectExpr("product_id", "category", *counts)
+
+
+def top_products(totals: DataFrame) -> DataFrame:
     """The ten most viewed products of all time; ties by product_id, then category."""
     return sql(
         """
         select row_number() over (order by view_count desc, product_id, category) as rank,
-            product_id, category, view_count, 'all_time' as period
+            product_id, category, view_count, period
         from (
-            select product_id, category, sum(views) as view_count
-            from {funnel} group by product_id, category
-            having sum(views) > 0
+            select product_id, category, views as view_count, period
+            from {totals} where views > 0
             order by view_count desc, product_id, category limit 10
         )
         """,
-        funnel=funnel,
+        totals=totals,
     )
 
 
@@ -1244,7 +1296,7 @@ class Run:
         with self._stage("gold"):
             if silver:
                 self._write_daily_gold({day.isoformat() for day in alive}, defaultdict(list))
-            self._write_top_products()
+            self._write_top_products(anew=True)
         with self._stage("publish"):
             self._publish()
         print(self.ledger.as_text(), flush=True)
@@ -1424,8 +1476,25 @@ class Run:
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
 
     def _write_visitors(self, batch: DataFrame) -> None:
-        known = self.lake.read(self.spark, VISITORS, self.published[VISITORS])
-        self.lake.write(VISITORS, new_visitors(visitors(batch), known))
+        """The visitors that their dates do not have yet; those of past periods are merged."""
+        lake = self.lake
+        published = self.published[VISITORS]
+        found = visitors(batch).persist()
+        known = lake.read(self.spark, VISITORS, published)
+        rows = new_visitors(found, known) if published else found
+        rows = rows.selectExpr("*", f"{quoted(lake.run_id)} as run_id")
+        merges, old = visitor_merges(published, lake.run_id), Counts()
+        if merges:
+            mergeable = old.of(lake.read(self.spark, VISITORS, list(merges)), rows="count(*)")
+            rows = rows.unionAll(merged_visitors(mergeable, targets_frame(self.spark, merges)))
+            kept = set(merges.values())
+            lake.outdated[VISITORS] = [one for one in merges if one not in kept]
+        try:
+            lake.write(VISITORS, rows)
+        finally:
+            found.unpersist()
+        if merges:
+            audit({"visitors to merge": (lake.rows_at(merges), old["rows"])})
 
     def _settled(self, dates: set[date]) -> Gold:
         """The published gold to which this run's rollups are all that is to be added.
@@ -1469,21 +1538,48 @@ class Run:
             self._write_daily_gold(anew, old)
             self._write_top_products()
 
-    def _write_top_products(self) -> None:
+    def _write_top_products(self, anew: bool = False) -> None:
+        """The ten, from totals to which this run's change of the funnel is added.
+
+        Totals hold the funnel as it was when their run published it. If a date of it is younger, a
+        run died in between, and they are summed up again from all dates.
+        """
         lake = self.lake
-        daily = lake.current(FUNNEL, lake.published(FUNNEL))
-        lake.write_few(TOP_PRODUCTS, top_products(lake.read(self.spark, FUNNEL, daily)))
+        dates, totals = lake.published(FUNNEL), lake.published(PRODUCT_TOTALS)
+        as_of = max((run_of(one.location) for one in totals), default="")
+        if anew or any(run_of(one.location) > as_of for one in dates):
+            parts = self._funnel(lake.current(FUNNEL, dates))
+        else:
+            made = {one.values for one in lake.written(FUNNEL).partitions}
+            replaced = self._funnel([one for one in dates if one.values in made])
+            parts = (
+                lake.read(self.spark, PRODUCT_TOTALS, totals)
+                .select(*replaced.columns)
+                .unionAll(taken_away(replaced))
+                .unionAll(self._funnel(lake.written(FUNNEL).partitions))
+            )
+        summed = product_totals(parts).coalesce(1).persist()
+        try:
+            side_by_side(
+                lambda: lake.write(PRODUCT_TOTALS, summed),
+                lambda: lake.write_few(TOP_PRODUCTS, top_products(summed)),
+            )
+        finally:
+            summed.unpersist()
+
+    def _funnel(self, partitions: Sequence[Partition]) -> DataFrame:
+        counts = ("product_id", "category", "views", "add_to_carts", "purchases")
+        return self.lake.read(self.spark, FUNNEL, partitions).select(*counts)
 
     def _write_daily_gold(self, anew: set[str], old: Gold) -> None:
         """Gold of some dates from all of their rollups, and of others from what is published of
         them and this run's rollups.
         """
         lake, spark = self.lake, self.spark
-        frames = {}
-        for name in (PRODUCT_HOURLY, VISITORS):
-            published = (one for one in self.published[name] if one.values[0] in anew)
-            frames[name] = lake.read(spark, name, lake.current(name, published))
-        products = frames[PRODUCT_HOURLY].persist()
+        products = lake.read(spark, PRODUCT_HOURLY, self._to_add_up(PRODUCT_HOURLY, anew)).persist()
+        people = lake.read(spark, VISITORS, self._to_add_up(VISITORS, anew))
+        if anew:
+            people = people.select("kind", "id", "event_date").distinct()
 
         def with_published(name: str, parts: DataFrame) -> DataFrame:
             if not old[name]:
@@ -1503,13 +1599,22 @@ class Run:
             lake.write_few(HOURLY_REVENUE, hourly_revenue(parts))
 
         def activity() -> None:
-            parts = activity_parts(products, frames[VISITORS])
+            parts = activity_parts(products, people)
             lake.write_few(ACTIVITY, user_activity(with_published(ACTIVITY, parts)))
 
         try:
             side_by_side(funnel, category, revenue, activity)
         finally:
             products.unpersist()
+
+    def _to_add_up(self, name: str, anew: set[str]) -> list[Partition]:
+        """All rollups of some dates, and of the others those that only this run has."""
+        published = {one.values: one for one in self.published[name]}
+        return [
+            one
+            for one in self.lake.current(name, published.values())
+            if one.values[0] in anew or one.values not in published
+        ]
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1525,9 +1630,10 @@ class Run:
         involved = [*staged.values(), *before, *lake.outdated.values()]
         lake.note([partition for group in involved for partition in group])
         for name in PUBLISH_ORDER[:-1]:
-            lake.withdraw(lake.outdated.get(name, []))
             if staged[name]:
                 self.ledger.partitions_published += lake.publish(name, replaced[name])
+            # Only then: what is withdrawn may have been merged into what is published.
+            lake.withdraw(lake.outdated.get(name, []))
         self.ledger.bytes_written = sum(written.bytes for written in lake.staged.values())
         self._publish_ledger(account, replaced[LEDGER])
 
@@ -1555,6 +1661,37 @@ def side_by_side(*steps: Callable[[], object]) -> None:
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(step) for step in steps]:
             done.result()
+
+
+def visitor_merges(published: Sequence[Partition], run_id: str) -> dict[Partition, Partition]:
+    """Which partition takes in which, itself included, so that a date has few files at its end.
+
+    Once an hour is over, the partitions of its runs become that of its last one; a date's late
+    visitors, which come for weeks, become one partition for each day of runs. A run that dies
+    between moving the last one's pointer and withdrawing the others leaves them to be merged again.
+    """
+    periods = defaultdict(list)
+    for one in published:
+        day, run = one.values
+        # Run ids begin with the time to the second: 20261105T1207...
+        period = run[: 11 if run[:8] <= day.replace("-", "") else 8]
+        if run_id[: len(period)] > period:
+            periods[day, period].append(one)
+    return {
+        one: max(together, key=lambda other: other.values)
+        for together in periods.values()
+        if len(together) > 1
+        for one in together
+    }
+
+
+def targets_frame(spark: SparkSession, merges: dict[Partition, Partition]) -> DataFrame:
+    """One row per partition that is merged: its `event_date`, its `run_id`, and its `target`'s."""
+    rows = [
+        {"event_date": one.values[0], "run_id": one.values[1], "target": target.values[1]}
+        for one, target in merges.items()
+    ]
+    return small_frame(spark, "event_date: date, run_id: string, target: string", rows)
 
 
 def touched_hours(batch: DataFrame) -> list[Any]:

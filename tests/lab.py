@@ -152,6 +152,8 @@ class Lab:
             for r in self.rows(etl.SILVER)
         ]
         assert len(silver) == len(set(silver)), "silver holds an event twice"
+        people = [(r["event_date"], r["kind"], r["id"]) for r in self.rows(etl.VISITORS)]
+        assert len(people) == len(set(people)), "a date holds a visitor twice"
         quarantine = self.rows(etl.QUARANTINE)
         return oracle.Tables(
             bronze=len(self.rows(etl.BRONZE)),
@@ -164,6 +166,10 @@ class Lab:
             hourly={
                 (day(r), r["event_hour"]): (r["total_revenue"], r["transaction_count"])
                 for r in self.rows(etl.HOURLY_REVENUE)
+            },
+            totals={
+                (r["product_id"], r["category"]): (r["views"], r["add_to_carts"], r["purchases"])
+                for r in self.rows(etl.PRODUCT_TOTALS)
             },
             top=sorted(
                 (r["rank"], r["product_id"], r["category"], r["view_count"])

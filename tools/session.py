@@ -104,6 +104,12 @@ def job_options(outputs: dict[str, str]) -> dict[str, str]:
     }
 
 
+def find_awsglue() -> None:
+    """Let this process import the library that job runs have."""
+    if str(RUNTIME) not in sys.path:
+        sys.path.append(str(RUNTIME))
+
+
 def run_job(
     outputs: dict[str, str],
     endpoint: str,
@@ -121,8 +127,7 @@ def run_job(
         around: Entered for the length of the run.
         arguments: More job arguments, or other ones.
     """
-    if str(RUNTIME) not in sys.path:
-        sys.path.append(str(RUNTIME))  # awsglue, as a job run has it
+    find_awsglue()
     given = {
         "JOB_NAME": outputs["GlueJobName"],
         "JOB_RUN_ID": run,
