@@ -1647,7 +1647,7 @@ class Run:
     def _publish_ledger(self, account: Partition, before: dict[tuple[str, ...], Partition]) -> None:
         """Add this run to the ledger of its date, which is one small file."""
         lake = self.lake
-        self.ledger.finished_at = datetime.now(UTC)
+        self.ledger.finished_at = utc_now()
         rows = [row for found in before.values() for row in lake.ledger_rows(found)]
         table = pa.Table.from_pylist([*rows, asdict(self.ledger)], schema=LEDGER_SCHEMA)
         bucket, prefix = split_s3(account.location)
@@ -1726,6 +1726,10 @@ def readable(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {readable(count)}" for key, count in value.items()) or "-"
     return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def run_stamp(now: datetime) -> str:
@@ -1858,7 +1862,7 @@ def process_new_lines(
         return Run(spark, lake, ledger).process(frame)
     except ReadError as failure:
         print(f"{failure}. Reading file by file.", flush=True)
-    now = datetime.now(UTC)
+    now = utc_now()
     lake = lake.anew(now).latest()
     # What the bookmark handed out cannot be asked for, but it is among these files.
     lines, unreadable = read_files(spark, lake, pending_files(lake))
@@ -2097,7 +2101,7 @@ def main(argv: list[str]) -> None:
     job = Job(glue_context)
     job.init(args["JOB_NAME"], args)
 
-    started = datetime.now(UTC)
+    started = utc_now()
     glue_run_id = args.get("JOB_RUN_ID", "")
     run_id = f"{run_stamp(started)}-{hashlib.sha256(glue_run_id.encode()).hexdigest()[:8]}"
     clients = {

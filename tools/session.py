@@ -7,8 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pyspark.sql import SparkSession
 
@@ -116,6 +118,7 @@ def run_job(
     bookmark: Path,
     run: str,
     around: Iterable[contextlib.AbstractContextManager[Any]] = (),
+    at: datetime | None = None,
     **arguments: Any,
 ) -> str:
     """One run of the job in this process's session, as Glue would start it; returns its output.
@@ -125,6 +128,7 @@ def run_job(
         bookmark: The file that keeps the job's bookmark.
         run: The run's Glue id.
         around: Entered for the length of the run.
+        at: What the job's clock shows; by default the time that it is.
         arguments: More job arguments, or other ones.
     """
     find_awsglue()
@@ -146,5 +150,7 @@ def run_job(
         stack.enter_context(contextlib.redirect_stdout(printed))
         for one in around:
             stack.enter_context(one)
+        if at:
+            stack.enter_context(mock.patch.object(etl, "utc_now", return_value=at))
         etl.main(argv)
     return printed.getvalue()
