@@ -1818,7 +1818,7 @@ def rebuild_plan(lake: Lake, dates: set[date]) -> str:
         [
             f"rebuild of {min(dates)} to {max(dates)}, dry run: nothing was written",
             f"  reads {len(silver)} partitions of silver, in {len(hours)} hours",
-            f"  would publish again: rollups of these, gold of {len(days)} dates, top_products",
+            f"  would publish again: rollups of these, gold of {len(days)} dates, all-time totals",
             *(f"    {day}: {sum(day == one for one, _ in hours)} hours" for day in days),
         ]
     )
