@@ -1450,7 +1450,7 @@ class Run:
             rows="count_if(not is_known)",
             known="count_if(is_known)",
         )
-        new_rows = silver_rows(counted.where("not is_known"), files)
+        new_rows = silver_rows(counted.where("not is_known"), files).transform(by_hour, hours)
         self.lake.write(SILVER, new_rows, meant=compared)
         self.ledger.new_events = compared["rows"]
         self.ledger.duplicates_in_lake = compared["known"]
@@ -1704,6 +1704,31 @@ def touched_hours(batch: DataFrame) -> list[Any]:
         """,
         batch=batch,
     ).collect()
+
+
+# Files that a write must save for its rows to be shuffled once more.
+FILES_WORTH_A_SHUFFLE = 100
+
+
+def by_hour(rows: DataFrame, hours: Sequence[Any]) -> DataFrame:
+    """The same rows, those of an hour in few tasks: each task writes a file for each of its hours.
+
+    A run over a day would else leave a file per task and hour, tens of thousands. It costs a
+    shuffle, which a run over a file or two, late events included, does better without.
+    """
+    tasks = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    if tasks * len(hours) - (tasks + len(hours)) <= FILES_WORTH_A_SHUFFLE:
+        return rows
+    events = sum(hour.events for hour in hours)
+    shares = (
+        f"when event_date = date'{hour.event_date}' and event_hour = {hour.event_hour}"
+        f" then {max(1, round(tasks * hour.events / events))}"
+        for hour in hours
+        if tasks * hour.events > events
+    )
+    cases = " ".join(shares)
+    share = F.expr(f"pmod(hash(event_id), case {cases} else 1 end)" if cases else "0")
+    return rows.repartition(tasks, "event_date", "event_hour", share)
 
 
 def within(hours: Sequence[Any]) -> str:
