@@ -182,6 +182,26 @@ class Lab:
             },
         )
 
+    def wipe(self) -> None:
+        """Empty the lake and its raw files."""
+        s3, glue = self.client("s3"), self.client("glue")
+        for name in etl.PUBLISH_ORDER:
+            layer, _, table = name.partition(".")
+            database = self.outputs[f"{layer.capitalize()}Database"]
+            values = [{"Values": list(one)} for one in self.partitions(name)]
+            for chunk in etl.chunks(values, 25):
+                glue.batch_delete_partition(
+                    DatabaseName=database, TableName=table, PartitionsToDelete=chunk
+                )
+        for bucket in (self.outputs["SourceBucketName"], self.outputs["AnalyticsOutputBucket"]):
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+                if objects:
+                    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        self.files.clear()
+        self.pending.clear()
+
     def expected(self) -> oracle.Tables:
         """What the oracle says of every file that was put."""
         return oracle.expected(self.files.items())
