@@ -1695,11 +1695,15 @@ def targets_frame(spark: SparkSession, merges: dict[Partition, Partition]) -> Da
 
 
 def touched_hours(batch: DataFrame) -> list[Any]:
-    """The hours that the batch has events in: events, lines and time bounds of each."""
+    """The hours that the batch has events in: events, lines and time bounds of each.
+
+    The bounds are text in UTC: as values they would come in the time zone of this process.
+    """
     return sql(
         """
         select event_date, event_hour, count(*) as events, sum(copies) as copies,
-            min(event_timestamp) as earliest, max(event_timestamp) as latest
+            cast(min(event_timestamp) as string) as earliest,
+            cast(max(event_timestamp) as string) as latest
         from {batch} group by event_date, event_hour
         """,
         batch=batch,
@@ -1734,7 +1738,7 @@ def by_hour(rows: DataFrame, hours: Sequence[Any]) -> DataFrame:
 def within(hours: Sequence[Any]) -> str:
     """Whether an event's time is within the batch's own bounds in its hour."""
 
-    def between(earliest: datetime, latest: datetime) -> str:
+    def between(earliest: str | datetime, latest: str | datetime) -> str:
         return f"event_timestamp between timestamp'{earliest}' and timestamp'{latest}'"
 
     # Late events can touch hundreds of hours; one wide range then beats a predicate of hundreds.
