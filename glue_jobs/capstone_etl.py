@@ -37,7 +37,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -1206,6 +1206,7 @@ class Ledger:
     duplicates_in_lake: int = 0
     new_events: int = 0
     touched_hours: int = 0
+    newest_event: datetime | None = None
     partitions_published: int = 0
     bytes_written: int = 0
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -1228,10 +1229,9 @@ LEDGER_SCHEMA = pa.schema(
             (name, pa.int64())
             for name in ("duplicates_in_batch", "duplicates_in_lake", "new_events")
         ),
-        *(
-            (name, pa.int64())
-            for name in ("touched_hours", "partitions_published", "bytes_written")
-        ),
+        ("touched_hours", pa.int64()),
+        ("newest_event", pa.timestamp("us", tz="UTC")),
+        *((name, pa.int64()) for name in ("partitions_published", "bytes_written")),
         ("stage_seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -1386,6 +1386,9 @@ class Run:
         distinct = sum(hour.events for hour in hours)
         ledger.duplicates_in_batch = sum(hour.copies for hour in hours) - distinct
         ledger.touched_hours = len(hours)
+        if hours:
+            newest = max(hour.latest for hour in hours)
+            ledger.newest_event = datetime.fromisoformat(newest).replace(tzinfo=UTC)
         steps: list[Callable[[], object]] = []
         if ledger.quarantined:
             steps.append(lambda: self._write_quarantine(events))
@@ -1748,6 +1751,8 @@ def within(hours: Sequence[Any]) -> str:
 
 
 def readable(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, list):
@@ -2020,6 +2025,9 @@ def split_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
 
 # The shell: everything that only exists inside a Glue job.
 
+# The namespace of what runs say to CloudWatch; role policies narrow the right to it.
+METRICS = "Capstone"
+
 
 def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
     """The lines of the files that the bookmark has not handed out yet; no columns if none.
@@ -2061,6 +2069,42 @@ def options_from(
         name: int(value) if name.endswith("_days") else value for name, value in given.items()
     }
     return Options(**values)
+
+
+def metrics_of(ledger: Ledger) -> dict[str, tuple[float, str]]:
+    """What a run says to CloudWatch: name -> (value, unit). Shares are percent.
+
+    A run without lines has no share and nothing fresh to tell of.
+    """
+    finished = ledger.finished_at or utc_now()
+    duplicates = ledger.duplicates_in_batch + ledger.duplicates_in_lake
+    found = {
+        "EventsIn": (ledger.lines, "Count"),
+        "RowsOut": (ledger.new_events, "Count"),
+        "Quarantined": (ledger.quarantined, "Count"),
+        "Duplicates": (duplicates, "Count"),
+        "RunSeconds": ((finished - ledger.started_at).total_seconds(), "Seconds"),
+    }
+    if ledger.lines:
+        found["QuarantineShare"] = (100 * ledger.quarantined / ledger.lines, "Percent")
+    if ledger.newest_event:
+        # Events can be dated ahead of the clock by a day.
+        age = max(0.0, (finished - ledger.newest_event).total_seconds())
+        found["FreshnessSeconds"] = (age, "Seconds")
+    return found
+
+
+def send_metrics(cloudwatch: Any, job_name: str, ledger: Ledger) -> None:
+    """Publish a run's metrics, without failing a run whose work is published."""
+    dimensions = [{"Name": "Job", "Value": job_name}]
+    data = [
+        {"MetricName": name, "Dimensions": dimensions, "Value": value, "Unit": unit}
+        for name, (value, unit) in metrics_of(ledger).items()
+    ]
+    try:
+        cloudwatch.put_metric_data(Namespace=METRICS, MetricData=data)
+    except (ClientError, BotoCoreError) as refused:
+        print(f"could not send metrics to CloudWatch: {refused}", flush=True)
 
 
 def sweep_up(lake: Lake, now: datetime) -> None:
@@ -2138,15 +2182,17 @@ def main(argv: list[str]) -> None:
         "config": Config(retries={"mode": "standard", "max_attempts": 8}),
     }
     glue, s3 = boto3.client("glue", **clients), boto3.client("s3", **clients)
+    cloudwatch = boto3.client("cloudwatch", **clients)
     lake = Lake(run_id, options, glue, s3).latest()
     ledger = Ledger(lake.run_id, glue_run_id, started)
     if options.rebuild or options.replay:
         do_again(Run(spark, lake, ledger), options)
         return
-    process_new_lines(
+    ledger = process_new_lines(
         spark, lake, ledger, lambda: read_new_lines(glue_context, options.source_path)
     )
     job.commit()
+    send_metrics(cloudwatch, args["JOB_NAME"], ledger)
     sweep_up(lake, started)
 
 
