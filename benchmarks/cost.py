@@ -13,7 +13,7 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -580,18 +580,29 @@ def answer(argv: Sequence[str]) -> str:
     return report(plans, measured) if as_text else as_json(plans, measured)
 
 
-# A block of the document: the command, then what it prints.
-BLOCK = re.compile(r"^```\n\$ python -m benchmarks\.cost(.*)\n(?:(?!```).*\n)*```$", re.MULTILINE)
-
-
 def brought_up_to_date(text: str) -> str:
     """A document whose blocks hold what their commands print now."""
+    return up_to_date(text, "benchmarks.cost", answer)
+
+
+def up_to_date(text: str, module: str, answer: Callable[[Sequence[str]], str]) -> str:
+    """A document whose blocks of `python -m <module>` hold what it prints now.
+
+    Args:
+        answer: What the module prints, given its arguments.
+    """
 
     def block(found: re.Match[str]) -> str:
         printed = answer(shlex.split(found[1]))
-        return f"```\n$ python -m benchmarks.cost{found[1]}\n{printed}\n```"
+        return f"```\n$ python -m {module}{found[1]}\n{printed}\n```"
 
-    return BLOCK.sub(block, text)
+    return blocks(module).sub(block, text)
+
+
+def blocks(module: str) -> re.Pattern[str]:
+    """Matches the blocks of a document: a command of the module, then what it prints."""
+    command = rf"\$ python -m {re.escape(module)}(.*)\n"
+    return re.compile(rf"^```\n{command}(?:(?!```).*\n)*```$", re.MULTILINE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
