@@ -29,7 +29,7 @@ from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
 from local_aws.httpd import Server
 
-EXTENSIONS = ("s3", "awslambda", "cloudformation", "events", "glue", "athena")
+EXTENSIONS = ("s3", "awslambda", "cloudformation", "events", "logs", "glue", "athena")
 # By the names that moto has for them.
 SERVICES = frozenset(
     [
@@ -114,7 +114,7 @@ def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None)
 
 
 def install_extensions() -> None:
-    """Make moto's backends execute: every sub-package of `EXTENSIONS` extends its own service."""
+    """Make moto's backends execute: every module of `EXTENSIONS` extends its own service."""
     for name in EXTENSIONS:
         importlib.import_module(f"local_aws.{name}").install()
 
