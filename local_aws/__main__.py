@@ -21,17 +21,28 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "up":
-        return up(arguments.data_dir, arguments.port, arguments.schedule_interval)
+        return up(
+            arguments.data_dir,
+            arguments.port,
+            arguments.schedule_interval,
+            arguments.timeout_minute,
+        )
     return env(arguments.data_dir)
 
 
-def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int:
+def up(
+    data_dir: Path,
+    port: int,
+    schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
+) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
 
     Args:
         data_dir: Where it keeps its state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
 
     Returns:
         0 when it was stopped, 2 when the port or the directory cannot be used.
@@ -42,7 +53,7 @@ def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port, schedule_interval)
+        running = server.start(data_dir, port, schedule_interval, timeout_minute)
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -101,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="let every schedule (EventBridge rules, Glue triggers) be due every so many seconds, "
         "in place of its own times",
+    )
+    serve.add_argument(
+        "--timeout-minute",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a minute of a Glue job's Timeout lasts (%(default)g)",
     )
     show = commands.add_parser("env", help="print the exports that point a shell at it")
     for command in (serve, show):

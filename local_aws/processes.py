@@ -21,6 +21,11 @@ GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[Any]] = set()
 _lock = threading.Lock()
+_accepting = True
+
+
+class ShuttingDown(Exception):
+    """The embedded AWS stops: nothing is started any more."""
 
 
 def child_env(region: str, **extra: str) -> dict[str, str]:
@@ -58,11 +63,17 @@ def spawn(
         env: The child's whole environment, see `child_env`.
         cwd: Its working directory.
         streams: `stdin`, `stdout`, `stderr` (default: none, none, none) and other `Popen` options.
+
+    Raises:
+        ShuttingDown: `kill_all` was called.
     """
     defaults = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     options: dict[str, Any] = {**defaults, **streams}
-    process = subprocess.Popen(argv, env=dict(env), cwd=cwd, start_new_session=True, **options)  # noqa: S603 - argv is ours
     with _lock:
+        # Under the lock: no child may come between the last look of `kill_all` and its end.
+        if not _accepting:
+            raise ShuttingDown
+        process = subprocess.Popen(argv, env=dict(env), cwd=cwd, start_new_session=True, **options)  # noqa: S603 - argv is ours
         _running.difference_update([ended for ended in _running if ended.returncode is not None])
         _running.add(process)
     return process
@@ -79,9 +90,22 @@ def kill(process: subprocess.Popen[Any]) -> None:
         _running.discard(process)
 
 
+def accept() -> None:
+    """Let children be started again, after `kill_all`."""
+    global _accepting
+    _accepting = True
+
+
+def accepting() -> bool:
+    """Whether children may be started."""
+    return _accepting
+
+
 def kill_all() -> None:
-    """Stop every child that still runs."""
+    """Stop every child that still runs, and let none be started until `accept`."""
+    global _accepting
     with _lock:
+        _accepting = False
         running = list(_running)
     for process in running:
         if process.poll() is None:

@@ -82,13 +82,19 @@ class RunningServer:
         _one_at_a_time.release()
 
 
-def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None) -> RunningServer:
+def start(
+    data_dir: Path,
+    port: int = 0,
+    schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
+) -> RunningServer:
     """Start an embedded AWS in threads of this process, which can hold one at a time.
 
     Args:
         data_dir: Where it keeps its state; see `local_aws.datadir` for what happens to old state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
 
     Raises:
         local_aws.httpd.PortInUse: The port is taken.
@@ -103,7 +109,10 @@ def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None)
         on_failure.callback(directory.release)
         server = Server(port, Dispatcher())
         on_failure.callback(server.server_close)
-        settings.configure(settings.Settings(directory.path, server.port, schedule_interval))
+        settings.configure(
+            settings.Settings(directory.path, server.port, schedule_interval, timeout_minute)
+        )
+        processes.accept()
         install_extensions()
         _create_lab_role()
         on_failure.pop_all()
