@@ -11,6 +11,8 @@ from glue_steps import SLEEP, Glue, error_of
 from moto.glue.models import glue_backends
 
 from local_aws import settings
+from local_aws.cron import parse
+from local_aws.schedules import shared
 
 pytestmark = pytest.mark.slow
 
@@ -96,13 +98,13 @@ def test_a_trigger_on_demand_says_that_its_job_has_no_room(
 def test_a_scheduled_trigger_fires_while_it_is_active(
     glue: Glue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fast = dataclasses.replace(settings.current(), schedule_interval=0.4)
+    fast = dataclasses.replace(settings.current(), schedule_interval=0.2)
     monkeypatch.setattr(settings, "_current", fast)
     job = glue.create("", ExecutionProperty={"MaxConcurrentRuns": 9})
     client = glue.client("glue")
     trigger = create(glue, "SCHEDULED", job, Schedule="cron(0 3 * * ? *)")
     assert state_of(glue, trigger) == "CREATED"
-    time.sleep(0.6)
+    time.sleep(0.4)
     assert glue.runs(job) == []
 
     client.start_trigger(Name=trigger)
@@ -111,17 +113,17 @@ def test_a_scheduled_trigger_fires_while_it_is_active(
     assert {run["TriggerName"] for run in glue.runs(job)} == {trigger}
     client.stop_trigger(Name=trigger)
     assert state_of(glue, trigger) == "DEACTIVATED"
-    time.sleep(0.3)
+    time.sleep(0.2)
     count = len(glue.runs(job))
-    time.sleep(0.6)
+    time.sleep(0.4)
     assert len(glue.runs(job)) == count
 
     client.start_trigger(Name=trigger)
     glue.wait_for(lambda: len(glue.runs(job)) > count)
     client.delete_trigger(Name=trigger)
-    time.sleep(0.3)
+    time.sleep(0.2)
     count = len(glue.runs(job))
-    time.sleep(0.6)
+    time.sleep(0.4)
     assert len(glue.runs(job)) == count
 
 
@@ -247,6 +249,9 @@ def test_an_update_replaces_the_definition_and_keeps_type_and_state(
     updated = client.update_trigger(Name=trigger, TriggerUpdate=update)["Trigger"]
     assert updated == client.get_trigger(Name=trigger)["Trigger"]
     assert updated == {"Name": trigger, "Type": "SCHEDULED", "State": "ACTIVATED", **update}
+    (schedule,) = [each for name, each in shared._schedules.items() if name.endswith(f"/{trigger}")]
+    assert schedule.expression == parse(update["Schedule"])
+    client.delete_trigger(Name=trigger)
 
 
 def test_triggers_are_listed_by_job_by_tag_and_page_by_page(glue: Glue) -> None:
