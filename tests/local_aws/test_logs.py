@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import logs
+from local_aws import locks, logs
 
 REGION = "us-west-2"
 Client = Callable[[str], Any]
@@ -60,6 +60,16 @@ def test_whoever_follows_a_group_misses_no_line(client: Client, group: str) -> N
     expected = {f"{name} {n}" for name, n in itertools.product(range(3), range(60))}
     assert set(seen.values()) == expected | {"begun"}
     assert len(seen) == 181
+
+
+def test_nothing_is_appended_while_the_service_answers(group: str) -> None:
+    writer = threading.Thread(target=lambda: logs.put(group, "s", ["line"], REGION))
+    with locks.of("logs"):
+        writer.start()
+        writer.join(0.1)
+        assert writer.is_alive()
+    writer.join(5)
+    assert not writer.is_alive()
 
 
 def test_a_group_keeps_the_retention_that_it_was_given(client: Client, group: str) -> None:
