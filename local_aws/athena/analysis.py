@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import OptimizeError, ParseError, SqlglotError
+from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.resolver import Resolver
 from sqlglot.optimizer.scope import traverse_scope
@@ -16,50 +15,12 @@ from sqlglot.schema import MappingSchema
 
 from local_aws.athena import types as t
 from local_aws.athena.catalog import Catalog, Table
-from local_aws.athena.errors import InvalidRequest, QueryFailed
-from local_aws.athena.typing import TYPED, TrinoAnnotator
-from local_aws.errors import NotSupported
+from local_aws.athena.errors import QueryFailed
+from local_aws.athena.typing import TrinoAnnotator
 
 CATALOG = "awsdatacatalog"
 
-# The grammar around expressions. What is neither here nor in `TYPED` is refused.
-_STRUCTURE = frozenset(
-    {
-        exp.CTE,
-        exp.Column,
-        exp.DataType,
-        exp.DataTypeParam,
-        exp.Distinct,
-        exp.Except,
-        exp.From,
-        exp.Group,
-        exp.Having,
-        exp.Identifier,
-        exp.Intersect,
-        exp.Interval,
-        exp.Join,
-        exp.Limit,
-        exp.Offset,
-        exp.Order,
-        exp.Ordered,
-        exp.Select,
-        exp.Star,
-        exp.Table,
-        exp.TableAlias,
-        exp.Tuple,
-        exp.Union,
-        exp.Var,
-        exp.Where,
-        exp.WindowSpec,
-        exp.With,
-    }
-)
 _UNNAMED = "__unnamed"
-_STATEMENTS = re.compile(
-    "ALTER|ANALYZE|CREATE|DEALLOCATE|DELETE|DESC|DESCRIBE|DROP|EXECUTE|EXPLAIN|INSERT|MERGE|MSCK|"
-    "PREPARE|REPAIR|SELECT|SHOW|TABLE|UNLOAD|UPDATE|USE|VACUUM|VALUES|WITH",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -75,42 +36,6 @@ class Query:
     tree: exp.Query
     columns: list[tuple[str, exp.DataType]]
     tables: dict[int, Table]
-
-
-def parse_query(sql: str) -> exp.Query:
-    """The one query in `sql`.
-
-    Raises:
-        InvalidRequest: It is not exactly one statement, or not SQL.
-        NotSupported: It is no query, or uses something that DuckDB might answer differently from
-            Trino.
-    """
-    tree = _parse(sql)
-    if not isinstance(tree, exp.Query):
-        raise NotSupported(
-            f"the Athena statement {tree.key.upper()}", "It has SELECT, WITH, SHOW and DESCRIBE."
-        )
-    for node in tree.walk():
-        if type(node) not in TYPED and type(node) not in _STRUCTURE:
-            raise NotSupported(f"{_described(node)} in Athena queries")
-    return tree
-
-
-def _parse(sql: str) -> exp.Expr:
-    first = re.match(r"(?:\s|--.*\n|/\*(?s:.*?)\*/)*(\w+)", sql)
-    if first and not _STATEMENTS.fullmatch(first.group(1)):
-        line = sql.count("\n", 0, first.start(1)) + 1
-        column = first.start(1) - sql.rfind("\n", 0, first.start(1))
-        raise InvalidRequest(f"line {line}:{column}: mismatched input '{first.group(1)}'")
-    try:
-        statements = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
-    except SqlglotError as error:
-        raise InvalidRequest(_syntax_message(error)) from None
-    if not statements:
-        raise InvalidRequest("Query string is empty: write one statement")
-    if len(statements) > 1:
-        raise InvalidRequest(f"Only one sql statement is allowed. Got: {sql}")
-    return statements[0]
 
 
 def analyse(tree: exp.Query, catalog: Catalog, database: str) -> Query:
@@ -223,20 +148,6 @@ def _unresolved(tree: exp.Query, error: OptimizeError) -> QueryFailed:
     name = (match.group(1) or match.group(2)).strip('"')
     column = next((node for node in tree.find_all(exp.Column) if node.name.lower() == name), None)
     shown = ".".join(part.name for part in column.parts) if column else name
-    return QueryFailed("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved", column)
-
-
-def _syntax_message(error: SqlglotError) -> str:
-    if not isinstance(error, ParseError) or not error.errors:
-        return f"line 1:1: mismatched input: {error}"
-    first = error.errors[0]
-    start = first["col"] - len(first["highlight"] or " ") + 1
-    found = first["highlight"] or "<EOF>"
-    return f"line {first['line']}:{start}: mismatched input '{found}'. {first['description']}"
-
-
-def _described(node: exp.Expr) -> str:
-    if isinstance(node, exp.Anonymous):
-        return f"the function {node.name.lower()}()"
-    kind = "the function" if isinstance(node, exp.Func) else "the syntax"
-    return f"{kind} {node.sql(dialect='athena')!r} ({type(node).__name__})"
+    # The second half is Athena's own addition to Trino's text.
+    message = f"Column '{shown}' cannot be resolved or requester is not authorized to access "
+    return QueryFailed("COLUMN_NOT_FOUND", f"{message}requested resources", column)

@@ -41,7 +41,8 @@ class QueryCancelled(Exception):
 
 def position(node: exp.Expr | None) -> str:
     """Where a part of a query stands, in Athena's form ``line 1:15``; empty when not known."""
-    named = node.find_all(exp.Identifier) if node else ()
+    # Functions carry the place of their name themselves.
+    named = node.find_all(exp.Identifier, exp.Func) if node else ()
     # sqlglot notes the column of a name's last character.
     starts = [
         (part.meta["line"], part.meta["col"] - (part.meta["end"] - part.meta["start"]))

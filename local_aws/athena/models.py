@@ -9,11 +9,11 @@ from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
 from moto.glue.models import glue_backends
 from moto.s3.models import s3_backends
 
-from local_aws.athena.analysis import parse_query
 from local_aws.athena.catalog import Catalog
 from local_aws.athena.engine import Engine
 from local_aws.athena.errors import InvalidRequest
 from local_aws.athena.execution import SUCCEEDED, Execution, Work
+from local_aws.athena.parsing import parse_query
 from local_aws.athena.results import Result
 from local_aws.athena.statements import Answer, utility
 from local_aws.errors import NotSupported
