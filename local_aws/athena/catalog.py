@@ -12,8 +12,8 @@ from moto.glue.exceptions import DatabaseNotFoundException, TableNotFoundExcepti
 from moto.glue.models import FakeTable, GlueBackend
 from sqlglot import exp
 
-from local_aws import settings
 from local_aws.athena import types as t
+from local_aws.athena.locations import folder
 from local_aws.errors import NotSupported
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -33,6 +33,7 @@ class Table:
     Attributes:
         columns: Names and types, in the catalog's order, without the keys.
         keys: Names and types of the partition keys.
+        location: Where its files are, or where its partitions are by default.
     """
 
     def __init__(self, table: FakeTable) -> None:
@@ -44,7 +45,7 @@ class Table:
         self.name: str = table.name
         self.columns = _typed(storage.get("Columns") or [])
         self.keys = _typed(described.get("PartitionKeys") or [])
-        self._location: str = storage.get("Location") or ""
+        self.location: str = storage.get("Location") or ""
 
     def types(self) -> dict[str, exp.DataType]:
         """Every column's type, keys last."""
@@ -53,7 +54,7 @@ class Table:
     def partitions(self) -> list[Partition]:
         """The partitions in the catalog; an unpartitioned table is one without values."""
         if not self.keys:
-            return [Partition((), self._location)]
+            return [Partition((), self.location)]
         return [
             Partition(
                 tuple(partition.values),
@@ -86,6 +87,50 @@ class Catalog:
         except DatabaseNotFoundException:
             raise KeyError(database) from None
 
+    def entry(self, database: str, name: str) -> dict[str, Any] | None:
+        """What the catalog says of a table or view; None when there is none."""
+        try:
+            described: dict[str, Any] = self._glue.get_table(database, name).as_dict()
+        except (DatabaseNotFoundException, TableNotFoundException):
+            return None
+        return described
+
+    def locations(self, database: str, name: str) -> dict[tuple[str, ...], str]:
+        """Where the partitions of a table are, by their values."""
+        partitions = self._glue.get_table(database, name).partitions.values()
+        return {
+            tuple(each.values): each.as_dict().get("StorageDescriptor", {}).get("Location", "")
+            for each in list(partitions)
+        }
+
+    def put_table(self, database: str, table_input: dict[str, Any]) -> None:
+        """Create a table or view, or describe an existing one anew."""
+        if self.entry(database, table_input["Name"]) is None:
+            self._glue.create_table(database, table_input["Name"], table_input)
+        else:
+            self._glue.update_table(database, table_input["Name"], table_input)
+
+    def drop_table(self, database: str, name: str) -> None:
+        self._glue.delete_table(database, name)
+
+    def create_database(self, name: str, database_input: dict[str, Any]) -> None:
+        self._glue.create_database(name, database_input)
+
+    def drop_database(self, name: str) -> None:
+        self._glue.delete_database(name)
+
+    def add_partition(
+        self, database: str, name: str, values: tuple[str, ...], location: str
+    ) -> None:
+        """Create a partition with the columns and the format of its table."""
+        described = self.entry(database, name) or {}
+        storage = {**described.get("StorageDescriptor", {}), "Location": location}
+        partition = {"Values": list(values), "StorageDescriptor": storage}
+        self._glue.create_partition(database, name, partition)
+
+    def drop_partition(self, database: str, name: str, values: tuple[str, ...]) -> None:
+        self._glue.delete_partition(database, name, list(values))
+
     def table(self, database: str, name: str) -> Table:
         """A table.
 
@@ -101,11 +146,10 @@ class Catalog:
 
 def files_below(location: str) -> Iterator[Path]:
     """The files of an S3 location, at any depth, without hidden ones (``_`` or ``.`` first)."""
-    root = settings.current().s3_dir / location.removeprefix("s3://").rstrip("/")
-    for folder, folders, names in os.walk(root):
+    for root, folders, names in os.walk(folder(location)):
         folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
         for name in sorted(names):
-            path = Path(folder, name)
+            path = Path(root, name)
             # An empty object holds no rows; it is not a broken Parquet file.
             if not name.startswith(("_", ".")) and path.stat().st_size:
                 yield path
@@ -119,8 +163,6 @@ def _refuse_other_kinds(name: str, described: dict[str, Any]) -> None:
     parameters = described.get("Parameters") or {}
     storage = described.get("StorageDescriptor") or {}
     serde = (storage.get("SerdeInfo") or {}).get("SerializationLibrary", "")
-    if described.get("TableType") == "VIRTUAL_VIEW":
-        raise NotSupported(f"the view {name} in Athena queries", "Query the tables below it.")
     if parameters.get("projection.enabled", "false").lower() == "true":
         raise NotSupported(f"partition projection (table {name})", "Register its partitions.")
     if "parquet" not in serde.lower():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -255,9 +256,14 @@ def _check_call(node: exp.Anonymous) -> None:
             )
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
 def _check_zone(node: exp.AtTimeZone) -> None:
     zone = node.args["zone"]
-    known = isinstance(zone, exp.Literal) and zone.name in available_timezones()
+    known = isinstance(zone, exp.Literal) and zone.name in _zones()
     if not known or not (t.is_instant(t.of(node.this)) or t.of(node.this) == t.TIMESTAMP):
         raise NotSupported(
             f"{node.sql(dialect='athena')!r} in Athena queries",

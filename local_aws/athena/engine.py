@@ -62,11 +62,14 @@ class Export:
         columns: Names and types that they are written with; the keys are the last ones.
         keys: How many of the columns are partition keys, which are not in the files.
         compression: Parquet's codec, in DuckDB's name.
+        places: For each column of the query, the place of the column that it fills; the columns
+            that it does not fill are null. None for all, in order.
     """
 
     columns: Columns
     keys: int
     compression: str
+    places: tuple[int, ...] | None = None
 
 
 class Engine:
@@ -124,10 +127,15 @@ class Engine:
             QueryFailed: With the text that Athena would give as the reason.
             QueryCancelled: `interrupt` was called.
         """
-        with self._opened(tree, catalog, database, scanned, plan) as query:
-            how = plan(query)
+        planned: list[Export] = []
+
+        def before(query: Query) -> None:
+            planned.append(plan(query))
+
+        with self._opened(tree, catalog, database, scanned, before) as query:
+            how = planned[0]
             self._connection.execute(
-                f"create temp table exported as {_typed_sql(query, how.columns)}"
+                f"create temp table exported as {_typed_sql(query, how.columns, how.places)}"
             )
             return self._parts(how)
 
@@ -138,7 +146,7 @@ class Engine:
         catalog: Catalog,
         database: str,
         scanned: Callable[[int], None],
-        before: Callable[[Query], object] = lambda _: None,
+        before: Callable[[Query], None] = lambda _: None,
     ) -> Iterator[Query]:
         """The analysed query, its tables open; errors of DuckDB leave as Athena's."""
         query = analyse(tree, catalog, database)
@@ -211,16 +219,18 @@ def _shown_sql(query: Query) -> str:
     return f"select {', '.join(shown)} from ({_typed_sql(query, query.columns)})"
 
 
-def _typed_sql(query: Query, columns: Columns) -> str:
+def _typed_sql(query: Query, columns: Columns, places: tuple[int, ...] | None = None) -> str:
     """The translated query, its columns c0, c1, ... cast to these types."""
-    names = [f"c{number}" for number in range(len(columns))]
+    filled = range(len(columns)) if places is None else places
+    values = (f"c{number}" if number in filled else "null" for number in range(len(columns)))
     casts = (
-        f"cast({name} as {t.duckdb_name(kind)}) as {name}"
-        for name, (_, kind) in zip(names, columns, strict=True)
+        f"cast({value} as {t.duckdb_name(kind)}) as c{number}"
+        for number, (value, (_, kind)) in enumerate(zip(values, columns, strict=True))
     )
     inner = to_sql(translated(query.tree))
+    names = ", ".join(f"c{number}" for number in filled)
     # The query is what the client wants run.
-    return f"select {', '.join(casts)} from ({inner}) as r({', '.join(names)})"
+    return f"select {', '.join(casts)} from ({inner}) as r({names})"
 
 
 def _as_failure(error: duckdb.Error) -> QueryFailed:

@@ -14,7 +14,7 @@ _SPACE_CODES = (*range(9, 14), *range(28, 33), 5760, *range(8192, 8199), *range(
 _SPACES = "||".join(f"chr({code})" for code in (*_SPACE_CODES, 8232, 8233, 8287, 12288))
 # Else an error would be one of DuckDB's, or another path than Trino's.
 _PATH = r"\$(\.[A-Za-z_]\w*|\[\d+\])*"
-_ISO_TIME = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:\d{2})"
+_ISO_TIME = r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?"
 
 _REVERSED = "array_to_string(list_reverse(regexp_extract_all(a, '(?s).')), '')"
 _STRINGS = (
@@ -72,23 +72,25 @@ _PATTERNS = (
 
 # Trino gives a number as it is written, 2.50; DuckDB gives its value, 2.5. Both are the same when
 # the text of the value is in the JSON, with nothing of a number around it.
-_VALUE = "regexp_escape(json_extract_string(a, b))"
-_WRITTEN = f"'(^|[^0-9.eE+-])' || {_VALUE} || '([^0-9.eE]|$)'"
+# DuckDB's functions fail on what is no JSON; Trino's are null of it, and of what is no scalar.
+_DOCUMENT = "case when json_valid(a) then a else 'null' end"
+_VALUE = f"json_extract_string({_DOCUMENT}, b)"
+_WRITTEN = f"'(^|[^0-9.eE+-])' || regexp_escape({_VALUE}) || '([^0-9.eE]|$)'"
 _UNWRITTEN = (
     "error('NOT_SUPPORTED: The embedded AWS does not give the number at ' || b || "
     "' as it is written in ' || a)"
 )
-# Trino's are null of what is no JSON and of what is no scalar.
 _JSON = (
     (
         "json_array_length(varchar) -> bigint",
-        "case when json_valid(a) and json_type(a) = 'ARRAY' then json_array_length(a)::bigint end",
+        f"case when json_type({_DOCUMENT}) = 'ARRAY' "
+        f"then json_array_length({_DOCUMENT})::bigint end",
     ),
     (
         "json_extract_scalar(varchar, varchar) -> varchar",
-        "case when not json_valid(a) or json_type(a, b) in ('OBJECT', 'ARRAY', 'NULL') then null "
-        f"when json_type(a, b) = 'DOUBLE' and not regexp_matches(a, {_WRITTEN}) then {_UNWRITTEN} "
-        "else json_extract_string(a, b) end",
+        f"case when json_type({_DOCUMENT}, b) in ('OBJECT', 'ARRAY', 'NULL') then null "
+        f"when json_type({_DOCUMENT}, b) = 'DOUBLE' and not regexp_matches(a, {_WRITTEN}) "
+        f"then {_UNWRITTEN} else {_VALUE} end",
         {1: _PATH},
     ),
 )
@@ -151,7 +153,6 @@ _NAN, _INFINITY = "'nan'::double", "'infinity'::double"
 # DuckDB has no logarithm of 0 and less.
 _LOGARITHM = f"case when a > 0 then {{}}(a) when a = 0 then -{_INFINITY} when a < 0 then {_NAN} end"
 _MATH = (
-    ("cbrt(double) -> double", "cbrt(a)"),
     ("e() -> double", "exp(1.0::double)"),
     ("exp(double) -> double", "exp(a)"),
     ("infinity() -> double", _INFINITY),

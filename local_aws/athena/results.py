@@ -30,11 +30,31 @@ class Result:
         rows: Athena's text of each value; None for null.
         has_header: Whether the first row that clients get holds the names: so for queries, not
             for SHOW and DESCRIBE.
+        update_count: How many rows the statement wrote.
+        has_object: Whether they are left in the output location: not by statements that write.
     """
 
     columns: list[tuple[str, exp.DataType]]
     rows: list[list[Cell]]
     has_header: bool = True
+    update_count: int = 0
+    has_object: bool = True
+
+    @classmethod
+    def nothing(cls) -> Result:
+        """Of a statement that only does something."""
+        return cls([], [], has_header=False)
+
+    @classmethod
+    def counted(cls, rows: int) -> Result:
+        """Of a statement that wrote rows."""
+        columns = [("rows", t.BIGINT)]
+        return cls(columns, [], has_header=False, update_count=rows, has_object=False)
+
+    @classmethod
+    def lines(cls, title: str, lines: Iterable[str]) -> Result:
+        """Of a statement that answers with lines of text."""
+        return cls([(title, t.VARCHAR)], [[line] for line in lines], has_header=False)
 
     def all_rows(self) -> list[list[Cell]]:
         header: list[list[Cell]] = [[name for name, _ in self.columns]] if self.has_header else []

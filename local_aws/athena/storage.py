@@ -32,6 +32,8 @@ _READABLE = {
     exp.DType.TIMESTAMP: r"TIMESTAMP( WITH TIME ZONE)?",
     exp.DType.ARRAY: r".*\[\]",
     exp.DType.MAP: r"MAP\(.*",
+    exp.DType.STRUCT: r"STRUCT\(.*",
+    exp.DType.VARBINARY: r"BLOB",
 }
 
 

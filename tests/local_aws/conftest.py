@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import athena_lake
 import boto3
 import pytest
 from glue_steps import BUCKET, Glue
@@ -42,3 +43,9 @@ def glue(client: Callable[[str], Any]) -> Glue:
     location = {"LocationConstraint": REGION}
     client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     return Glue(client)
+
+
+@pytest.fixture(scope="session")
+def lake(client: Callable[[str], Any]) -> athena_lake.Athena:
+    """A small lake that Athena can query; tests that write use tables of their own."""
+    return athena_lake.build(client)
