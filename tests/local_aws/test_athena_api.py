@@ -190,16 +190,16 @@ def test_parameters_fill_question_marks_in_order_and_are_values_only(lake: Athen
     assert execution["ExecutionParameters"] == ["2", "'p4'"]
     with pytest.raises(ClientError, match="expected 2 but found 1"):
         lake.start(sql, ExecutionParameters=["2"])
-    for injected in ("1 or true", "1) or (1=1", "(select max(views) from sales)", "1; select 2"):
-        if injected == "1 or true":
-            # An expression, but one value: it stays within its place.
-            assert (
-                "TYPE_MISMATCH"
-                in lake.run(sql, ExecutionParameters=[injected, "'p4'"])["Status"][
-                    "StateChangeReason"
-                ]
-            )
-            continue
+    # An expression, but one value: it stays within its place.
+    status = lake.run(sql, ExecutionParameters=["1 or true", "'p4'"])["Status"]
+    assert "TYPE_MISMATCH" in status["StateChangeReason"]
+    for injected in (
+        "1) or (1=1",
+        "(select max(n) from plain)",
+        "1; select 2",
+        "1, 2",
+        "1 limit 1",
+    ):
         with pytest.raises(ClientError, match="execution parameter"):
             lake.start(sql, ExecutionParameters=[injected, "'p4'"])
 
