@@ -18,6 +18,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -29,17 +30,28 @@ from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
 from local_aws.httpd import Server
 
-EXTENSIONS = ("s3", "awslambda", "cloudformation", "glue", "athena")
+EXTENSIONS = (
+    "s3",
+    "awslambda",
+    "cloudformation",
+    "glue",
+    "athena",
+    "budgets",
+    "dataquality",
+    "sqs",
+)
 # By the names that moto has for them.
 SERVICES = frozenset(
     [
         "athena",
         "awslambda",
+        "budgets",
         "cloudformation",
         "cloudwatch",
         "events",
         "glue",
         "iam",
+        "kms",
         "logs",
         "s3",
         "sns",
@@ -49,7 +61,9 @@ SERVICES = frozenset(
 )
 # Moto's records are plain dicts. These services never run anything that calls back while they
 # answer, so one request at a time is safe; the others guard themselves.
-ONE_AT_A_TIME = frozenset(["cloudwatch", "events", "glue", "iam", "logs", "sns", "sts"])
+ONE_AT_A_TIME = frozenset(
+    ["budgets", "cloudwatch", "events", "glue", "iam", "kms", "logs", "sns", "sts"]
+)
 XML_SERVICES = frozenset(["cloudformation", "cloudwatch", "iam", "s3", "sns", "sts"])
 
 ROLE_NAME = "LabRole"
@@ -112,7 +126,8 @@ def start(data_dir: Path, port: int = 0) -> RunningServer:
 
 
 def install_extensions() -> None:
-    """Make moto's backends execute: every sub-package of `EXTENSIONS` extends its own service."""
+    """Make moto's backends execute: every module of `EXTENSIONS` extends its own service."""
+    default_user_config["iam"]["load_aws_managed_policies"] = True
     for name in EXTENSIONS:
         importlib.import_module(f"local_aws.{name}").install()
 

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.models import EventInvokeConfig, LambdaBackend, LambdaFunction
 from moto.core.exceptions import JsonRESTError
+from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
 from local_aws.awslambda.runner import Invocation
 from local_aws.errors import NotSupported
@@ -31,6 +32,7 @@ def install() -> None:
         setattr(LambdaBackend, name, _checked(getattr(LambdaBackend, name)))
     for name, what in REFUSED.items():
         setattr(LambdaBackend, name, _refusing(what))
+    LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
 
 
 def invoke(
@@ -63,6 +65,17 @@ def invoke(
     if outcome.failed:
         response_headers["x-amz-function-error"] = "Unhandled"
     return outcome.payload.encode()
+
+
+def put_function_event_invoke_config(
+    backend: LambdaBackend, function_name: str, config: dict[str, Any]
+) -> dict[str, Any]:
+    """Replace how a function's events are handled. Moto would keep showing the first settings."""
+    function = backend.get_function(function_name)
+    now = iso_8601_datetime_with_nanoseconds()
+    function.event_invoke_config = [EventInvokeConfig(function.function_arn, now, config)]
+    answer: dict[str, Any] = function.event_invoke_config[0].response()
+    return answer
 
 
 def check(spec: Mapping[str, Any]) -> None:

@@ -37,9 +37,22 @@ def _checked(original: Any) -> Any:
         for option in UNSUPPORTED_OPTIONS:
             if response._get_param(option):
                 raise templates.unsupported(f"the option {option}")
+        if body := _submitted_template(response):
+            acknowledged = response._get_param("Capabilities", [])
+            templates.check_capabilities(templates.parse(body), acknowledged)
         return original(response)
 
     return method
+
+
+def _submitted_template(response: Any) -> str:
+    """The template of a request; none for a request that has none, which moto refuses itself."""
+    if url := response._get_param("TemplateURL"):
+        return str(response._get_stack_from_s3_url(url))
+    if response._get_bool_param("UsePreviousTemplate", False):
+        name = response._get_param("StackName")
+        return str(response.cloudformation_backend.get_stack(name).template)
+    return str(response._get_param("TemplateBody") or "")
 
 
 def describe_stack_resource(response: Any) -> ActionResult:
@@ -85,7 +98,18 @@ def validate_template(response: Any) -> ActionResult:
         for name, rules in template.get("Parameters", {}).items()
     ]
     described = {"Description": template.get("Description"), "Parameters": parameters}
-    return ActionResult({**described, "Capabilities": [], "DeclaredTransforms": []})
+    capabilities = _capabilities(template)
+    return ActionResult({**described, **capabilities, "DeclaredTransforms": []})
+
+
+def _capabilities(template: templates.Template) -> dict[str, Any]:
+    required = templates.required_capability(template)
+    if not required:
+        return {"Capabilities": []}
+    kinds = sorted({each["Type"] for each in template["Resources"].values()})
+    listed = ", ".join(kind for kind in kinds if kind.startswith("AWS::IAM::"))
+    reason = f"The following resource(s) require capabilities: [{listed}]"
+    return {"Capabilities": [required], "CapabilitiesReason": reason}
 
 
 def latest_events(stack: Stack) -> dict[str, Event]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -41,6 +41,15 @@ PARAMETER_TYPES = frozenset({"String", "Number"})
 REFERENCE = re.compile(r"\$\{([^!}][^}]*)\}")
 
 Template = dict[str, Any]
+
+
+class InsufficientCapabilities(ValidationError):
+    """The caller has not acknowledged that a template makes IAM resources."""
+
+    code = "InsufficientCapabilitiesException"
+
+    def __init__(self, required: str) -> None:
+        super().__init__(message=f"Requires capabilities : [{required}]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -136,6 +145,29 @@ def _check_resource(name: str, resource: Any, supported: Mapping[str, frozenset[
         raise unsupported(f"resource type {kind} (resource {name})")
     for key in (resource.get("Properties") or {}).keys() - supported[kind]:
         raise unsupported(f"property {key} of {kind} (resource {name})")
+
+
+def required_capability(template: Template) -> str:
+    """What a caller has to acknowledge about the IAM resources of a template, if it has any.
+
+    Source: CreateStack in the CloudFormation API Reference, parameter Capabilities.
+    """
+    iam = [each for each in template["Resources"].values() if each["Type"].startswith("AWS::IAM::")]
+    names = {"RoleName", "ManagedPolicyName"}
+    if any(names & (each.get("Properties") or {}).keys() for each in iam):
+        return "CAPABILITY_NAMED_IAM"
+    return "CAPABILITY_IAM" if iam else ""
+
+
+def check_capabilities(template: Template, given: Iterable[str]) -> None:
+    """Refuse a template whose IAM resources the caller has not acknowledged.
+
+    Raises:
+        InsufficientCapabilities: With AWS's message.
+    """
+    required = required_capability(template)
+    if required and not {required, "CAPABILITY_NAMED_IAM"} & set(given):
+        raise InsufficientCapabilities(required)
 
 
 def is_custom(kind: str) -> bool:
