@@ -21,12 +21,17 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "up":
-        return up(arguments.data_dir, arguments.port)
+        return up(arguments.data_dir, arguments.port, arguments.schedule_interval)
     return env(arguments.data_dir)
 
 
-def up(data_dir: Path, port: int) -> int:
+def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
+
+    Args:
+        data_dir: Where it keeps its state.
+        port: The loopback port; 0 takes a free one.
+        schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
 
     Returns:
         0 when it was stopped, 2 when the port or the directory cannot be used.
@@ -37,7 +42,7 @@ def up(data_dir: Path, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port)
+        running = server.start(data_dir, port, schedule_interval)
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -90,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="port on 127.0.0.1 (%(default)s); 0: any"
     )
+    serve.add_argument(
+        "--schedule-interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="let every schedule (EventBridge rules, Glue triggers) be due every so many seconds, "
+        "in place of its own times",
+    )
     show = commands.add_parser("env", help="print the exports that point a shell at it")
     for command in (serve, show):
         command.add_argument(
@@ -99,6 +111,16 @@ def _parser() -> argparse.ArgumentParser:
             help="directory of its state (%(default)s); cleared when it starts",
         )
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 86400")
+    return seconds
 
 
 def _port(text: str) -> int:

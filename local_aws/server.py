@@ -24,7 +24,7 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from local_aws import processes, settings
+from local_aws import processes, schedules, settings
 from local_aws.cloudformation import callbacks
 from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
@@ -87,6 +87,7 @@ class RunningServer:
     def stop(self) -> None:
         """Stop serving, kill every child process, free the port and forget all records."""
         self._server.shutdown()
+        schedules.shared.stop()
         processes.kill_all()
         self._server.hang_up()
         self._server.server_close()
@@ -95,12 +96,13 @@ class RunningServer:
         _one_at_a_time.release()
 
 
-def start(data_dir: Path, port: int = 0) -> RunningServer:
+def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None) -> RunningServer:
     """Start an embedded AWS in threads of this process, which can hold one at a time.
 
     Args:
         data_dir: Where it keeps its state; see `local_aws.datadir` for what happens to old state.
         port: The loopback port; 0 takes a free one.
+        schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
 
     Raises:
         local_aws.httpd.PortInUse: The port is taken.
@@ -115,7 +117,7 @@ def start(data_dir: Path, port: int = 0) -> RunningServer:
         on_failure.callback(directory.release)
         server = Server(port, Dispatcher())
         on_failure.callback(server.server_close)
-        settings.configure(settings.Settings(data_dir=directory.path, port=server.port))
+        settings.configure(settings.Settings(directory.path, server.port, schedule_interval))
         install_extensions()
         _create_lab_role()
         on_failure.pop_all()

@@ -21,10 +21,13 @@ class Settings:
     Attributes:
         data_dir: The one directory that holds all of its state.
         port: The loopback port it listens on.
+        schedule_interval: Seconds between two times that any schedule is due, in place of the times
+            that its expression gives; None leaves them as they are.
     """
 
     data_dir: Path
     port: int
+    schedule_interval: float | None = None
 
     @property
     def endpoint_url(self) -> str:
