@@ -24,7 +24,7 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from local_aws import processes, schedules, settings
+from local_aws import locks, processes, schedules, settings
 from local_aws.cloudformation import callbacks
 from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
@@ -34,6 +34,7 @@ EXTENSIONS = (
     "s3",
     "awslambda",
     "cloudformation",
+    "events",
     "glue",
     "athena",
     "budgets",
@@ -153,7 +154,7 @@ class Dispatcher(DomainDispatcherApplication):
 
     def __init__(self) -> None:
         super().__init__(_create_app)
-        self._locks = {service: threading.Lock() for service in ONE_AT_A_TIME}
+        self._locks = {service: locks.of(service) for service in ONE_AT_A_TIME}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(callbacks.PATH):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,4 +30,6 @@ def client(embedded_aws: server.RunningServer) -> Callable[[str], Any]:
     session = boto3.session.Session(
         aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
     )
-    return lambda service: session.client(service, endpoint_url=embedded_aws.endpoint_url)
+    return functools.cache(
+        lambda service: session.client(service, endpoint_url=embedded_aws.endpoint_url)
+    )
