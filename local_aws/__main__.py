@@ -21,17 +21,25 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "up":
-        return up(arguments.data_dir, arguments.port, arguments.schedule_interval)
+        return up(
+            arguments.data_dir,
+            arguments.port,
+            arguments.schedule_interval,
+            fresh=arguments.fresh,
+        )
     return env(arguments.data_dir)
 
 
-def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int:
+def up(
+    data_dir: Path, port: int, schedule_interval: float | None = None, *, fresh: bool = False
+) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
 
     Args:
         data_dir: Where it keeps its state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        fresh: Begin empty.
 
     Returns:
         0 when it was stopped, 2 when the port or the directory cannot be used.
@@ -42,7 +50,7 @@ def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port, schedule_interval)
+        running = server.start(data_dir, port, schedule_interval, fresh=fresh)
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -102,13 +110,16 @@ def _parser() -> argparse.ArgumentParser:
         help="let every schedule (EventBridge rules, Glue triggers) be due every so many seconds, "
         "in place of its own times",
     )
+    serve.add_argument(
+        "--fresh", action="store_true", help="begin empty: delete the state of earlier runs"
+    )
     show = commands.add_parser("env", help="print the exports that point a shell at it")
     for command in (serve, show):
         command.add_argument(
             "--data-dir",
             type=Path,
             default=Path(DEFAULT_DATA_DIR),
-            help="directory of its state (%(default)s); cleared when it starts",
+            help="directory of its state (%(default)s), which outlives it",
         )
     return parser
 

@@ -74,7 +74,8 @@ def embedded_aws(data_dir: Path) -> Iterator[EmbeddedAws]:
     """Start an embedded AWS on a free port; stop it, and all that it started, on leaving."""
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_suffix(".log")
-    command = [sys.executable, "-m", "local_aws", "up", "--port", "0", "--data-dir", str(data_dir)]
+    options = ["--port", "0", "--data-dir", str(data_dir), "--fresh"]
+    command = [sys.executable, "-m", "local_aws", "up", *options]
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

@@ -9,7 +9,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.awslambda.models import EventInvokeConfig, LambdaBackend, LambdaFunction
+from moto.awslambda.models import (
+    EventInvokeConfig,
+    LambdaBackend,
+    LambdaFunction,
+    LambdaStorage,
+)
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
@@ -33,6 +38,8 @@ def install() -> None:
     for name, what in REFUSED.items():
         setattr(LambdaBackend, name, _refusing(what))
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+    LambdaStorage.__getstate__ = _storage_state
+    LambdaStorage.__setstate__ = _set_storage_state
 
 
 def invoke(
@@ -92,6 +99,17 @@ def check(spec: Mapping[str, Any]) -> None:
     for name in ("Layers", "VpcConfig", "DeadLetterConfig", "FileSystemConfigs", "LoggingConfig"):
         if spec.get(name):
             raise NotSupported(f"{name} of Lambda functions")
+
+
+def _storage_state(storage: LambdaStorage) -> dict[str, Any]:
+    """What a snapshot keeps: moto's default for aliases cannot be pickled."""
+    return {**vars(storage), "_aliases": dict(storage._aliases)}
+
+
+def _set_storage_state(storage: LambdaStorage, state: dict[str, Any]) -> None:
+    empty = LambdaStorage(state["region_name"], state["account_id"])
+    empty._aliases.update(state["_aliases"])
+    vars(storage).update({**state, "_aliases": empty._aliases})
 
 
 def _parsed(body: str | bytes | None) -> Any:
