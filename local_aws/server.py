@@ -195,7 +195,8 @@ class Dispatcher(DomainDispatcherApplication):
             app = self.get_application(environ)
             service = app.service
             with self._locks.get(service, contextlib.nullcontext()):
-                return service, Response.from_app(app, environ, buffered=True)
+                # Objects are sent while they are read.
+                return service, Response.from_app(app, environ, buffered=service != "s3")
         except NotSupported as refusal:
             return service, refusal.get_response(environ)
         except NotImplementedError as gap:
@@ -210,7 +211,12 @@ class Dispatcher(DomainDispatcherApplication):
 def _create_app(service: Any) -> Any:
     if service not in SERVICES:
         raise NotSupported(f"the service {service!r}", f"It has: {', '.join(sorted(SERVICES))}.")
-    return create_backend_app(service)
+    app = create_backend_app(service)
+    # Flask's debugging, which moto turns on, makes a class for each request that has a body, in a
+    # cycle that keeps the body in memory until the collector comes by. Only this of it is wanted:
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
 
 
 def _speaks_xml(service: str, environ: dict[str, Any]) -> bool:
