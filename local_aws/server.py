@@ -38,6 +38,7 @@ EXTENSIONS = (
     "events",
     "glue",
     "athena",
+    "logs",
     "budgets",
     "dataquality",
     "sqs",
