@@ -25,13 +25,19 @@ def main(argv: list[str] | None = None) -> int:
             arguments.data_dir,
             arguments.port,
             arguments.schedule_interval,
+            arguments.timeout_minute,
             fresh=arguments.fresh,
         )
     return env(arguments.data_dir)
 
 
 def up(
-    data_dir: Path, port: int, schedule_interval: float | None = None, *, fresh: bool = False
+    data_dir: Path,
+    port: int,
+    schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
+    *,
+    fresh: bool = False,
 ) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
 
@@ -39,6 +45,7 @@ def up(
         data_dir: Where it keeps its state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
         fresh: Begin empty.
 
     Returns:
@@ -50,7 +57,7 @@ def up(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port, schedule_interval, fresh=fresh)
+        running = server.start(data_dir, port, schedule_interval, timeout_minute, fresh=fresh)
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -109,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="let every schedule (EventBridge rules, Glue triggers) be due every so many seconds, "
         "in place of its own times",
+    )
+    serve.add_argument(
+        "--timeout-minute",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a minute of a Glue job's Timeout lasts (%(default)g)",
     )
     serve.add_argument(
         "--fresh", action="store_true", help="begin empty: delete the state of earlier runs"

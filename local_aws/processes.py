@@ -21,15 +21,12 @@ from local_aws import settings
 GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[Any]] = set()
-_closed = False
 _lock = threading.Lock()
+_accepting = True
 
 
-class ShuttingDown(RuntimeError):
-    """The embedded AWS is about to end and starts no more processes."""
-
-    def __init__(self) -> None:
-        super().__init__("The embedded AWS was stopped.")
+class ShuttingDown(Exception):
+    """The embedded AWS stops: nothing is started any more."""
 
 
 def child_env(region: str, **extra: str) -> dict[str, str]:
@@ -74,7 +71,8 @@ def spawn(
     defaults = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     options: dict[str, Any] = {**defaults, **streams}
     with _lock:
-        if _closed:
+        # Under the lock: no child may come between the last look of `kill_all` and its end.
+        if not _accepting:
             raise ShuttingDown
         process = subprocess.Popen(argv, env=dict(env), cwd=cwd, start_new_session=True, **options)  # noqa: S603 - argv is ours
         _running.difference_update([ended for ended in _running if ended.returncode is not None])
@@ -95,24 +93,32 @@ def kill(process: subprocess.Popen[Any]) -> None:
         _running.discard(process)
 
 
-def begin() -> None:
-    """Let children be started, after ending those of a server that was killed in this directory."""
-    global _closed
+def end_orphans() -> None:
+    """End the children of a server that was killed in this data directory."""
     for record in _records().glob("*"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # Another process may have the number by now.
             if _started(int(record.name)) == record.read_text(encoding="ascii"):
                 os.killpg(int(record.name), signal.SIGKILL)
         record.unlink()
-    with _lock:
-        _closed = False
+
+
+def accept() -> None:
+    """Let children be started again, after `kill_all`."""
+    global _accepting
+    _accepting = True
+
+
+def accepting() -> bool:
+    """Whether children may be started."""
+    return _accepting
 
 
 def kill_all() -> None:
-    """Stop every child that still runs, and start no more."""
-    global _closed
+    """Stop every child that still runs, and let none be started until `accept`."""
+    global _accepting
     with _lock:
-        _closed = True
+        _accepting = False
         running = list(_running)
     for process in running:
         if process.poll() is None:

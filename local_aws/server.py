@@ -106,6 +106,7 @@ def start(
     data_dir: Path,
     port: int = 0,
     schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
     *,
     fresh: bool = False,
 ) -> RunningServer:
@@ -115,6 +116,7 @@ def start(
         data_dir: Where it keeps its state, and goes on from what is there.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
         fresh: Delete what is in the directory, and begin empty.
 
     Raises:
@@ -131,10 +133,13 @@ def start(
         snapshots = Snapshots(directory.state, SERVICES)
         server = Server(port, Dispatcher(snapshots.touch))
         on_failure.callback(server.server_close)
-        settings.configure(settings.Settings(directory.path, server.port, schedule_interval))
+        settings.configure(
+            settings.Settings(directory.path, server.port, schedule_interval, timeout_minute)
+        )
         on_failure.callback(BackendDict.reset)
         install_extensions()
-        processes.begin()
+        processes.end_orphans()
+        processes.accept()
         snapshots.load()
         restored.settle()
         _ensure_lab_role()

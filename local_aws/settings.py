@@ -23,11 +23,13 @@ class Settings:
         port: The loopback port it listens on.
         schedule_interval: Seconds between two times that any schedule is due, in place of the times
             that its expression gives; None leaves them as they are.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
     """
 
     data_dir: Path
     port: int
     schedule_interval: float | None = None
+    timeout_minute: float = 60.0
 
     @property
     def endpoint_url(self) -> str:

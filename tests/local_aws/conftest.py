@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from glue_steps import BUCKET, Glue
 from lab import SHORT_RUNS
 
 from local_aws import server
@@ -33,3 +34,11 @@ def client(embedded_aws: server.RunningServer) -> Callable[[str], Any]:
     return functools.cache(
         lambda service: session.client(service, endpoint_url=embedded_aws.endpoint_url)
     )
+
+
+@pytest.fixture(scope="session")
+def glue(client: Callable[[str], Any]) -> Glue:
+    """Makes Glue jobs of scripts and runs them."""
+    location = {"LocationConstraint": REGION}
+    client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+    return Glue(client)
