@@ -426,23 +426,3 @@ def test_a_job_name_is_taken_once(glue: Glue) -> None:
     with pytest.raises(ClientError) as failure:
         glue.client("glue").create_job(Name=job, **definition("x.py"))
     assert error_of(failure)[0] == "AlreadyExistsException"
-
-
-def test_resetting_or_deleting_forgets_the_bookmark(glue: Glue) -> None:
-    job = glue.create(
-        "import sys; from awsglue.context import GlueContext; from awsglue.job import Bookmarks\n"
-        "Bookmarks(sys.argv[2], 'job-bookmark-enable').commit()"
-    )
-    client = glue.client("glue")
-    assert glue.run(job)["JobRunState"] == "SUCCEEDED"
-    assert client.get_job_bookmark(JobName=job)["JobBookmarkEntry"]["Run"] == 1
-    client.reset_job_bookmark(JobName=job)
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.get_job_bookmark(JobName=job)
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.reset_job_bookmark(JobName=job)
-    glue.run(job)
-    client.delete_job(JobName=job)
-    client.create_job(Name=job, **definition("x.py"))
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.get_job_bookmark(JobName=job)
