@@ -19,7 +19,10 @@ from moto.s3.models import FakeBucket, FakeDeleteMarker, s3_backends
 
 from local_aws import settings
 from local_aws.athena.execution import FAILED
+from local_aws.awslambda import asynchronous
+from local_aws.events import scheduled
 from local_aws.glue import job as states
+from local_aws.glue.trigger import ACTIVATED
 from local_aws.s3.objects import DiskKey
 from local_aws.s3.paths import hidden_path
 
@@ -38,18 +41,28 @@ STUCK = {
 def settle() -> None:
     """Put right what was loaded, before the first request is served."""
     _fail_runs()
+    _resume_triggers()
     _fail_queries()
     _fail_stacks()
     for backend in _backends(s3_backends):
         _reconcile_buckets(backend)
     _sweep()
+    scheduled.resume()
+    asynchronous.resume()
 
 
 def _fail_runs() -> None:
     for backend in _backends(glue_backends):
         for job in backend.jobs.values():
-            for run in job.active_runs():
+            for run in job.runs_in(states.UNFINISHED):
                 run.enter(states.FAILED, REASON)
+
+
+def _resume_triggers() -> None:
+    for backend in _backends(glue_backends):
+        for trigger in backend.triggers.values():
+            if trigger.state == ACTIVATED:
+                backend._schedule(trigger)
 
 
 def _fail_queries() -> None:

@@ -36,6 +36,7 @@ EXTENSIONS = (
     "awslambda",
     "cloudformation",
     "events",
+    "events.scheduled",
     "glue",
     "athena",
     "logs",
@@ -109,6 +110,7 @@ def start(
     timeout_minute: float = 60.0,
     *,
     fresh: bool = False,
+    schedules_fire: bool = True,
 ) -> RunningServer:
     """Start an embedded AWS in threads of this process, which can hold one at a time.
 
@@ -116,8 +118,9 @@ def start(
         data_dir: Where it keeps its state, and goes on from what is there.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
-        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts; see `Settings`.
         fresh: Delete what is in the directory, and begin empty.
+        schedules_fire: Whether schedules are ever due.
 
     Raises:
         local_aws.httpd.PortInUse: The port is taken.
@@ -134,7 +137,9 @@ def start(
         server = Server(port, Dispatcher(snapshots.touch))
         on_failure.callback(server.server_close)
         settings.configure(
-            settings.Settings(directory.path, server.port, schedule_interval, timeout_minute)
+            settings.Settings(
+                directory.path, server.port, schedule_interval, timeout_minute, schedules_fire
+            )
         )
         on_failure.callback(BackendDict.reset)
         install_extensions()
