@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,3 +43,14 @@ def glue(client: Callable[[str], Any]) -> Glue:
     location = {"LocationConstraint": REGION}
     client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     return Glue(client)
+
+
+@pytest.fixture
+def stacks(client: Callable[[str], Any]) -> Any:
+    return client("cloudformation")
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses, for a stack and what is in it."""
+    return f"t{uuid.uuid4().hex[:12]}"
