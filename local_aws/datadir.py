@@ -10,7 +10,7 @@ from pathlib import Path
 MARKER = ".local-aws"
 ENDPOINT = "endpoint"
 # What the services keep below the directory. Only these are ever deleted:
-OWNED = ("s3", "s3-meta", "state", "glue", "athena", "lambda", "children", ENDPOINT)
+OWNED = ("s3", "s3-meta", "state", "glue", "athena", "lambda", ENDPOINT)
 # and these at every start, because they belong to a process that has ended.
 PASSING = ("lambda", "glue/runs", ENDPOINT)
 

@@ -148,7 +148,10 @@ class Snapshots:
 
     def _write_with_care(self, service: str) -> None:
         began = time.monotonic()
-        self._write(service)
+        try:
+            self._write(service)
+        except RuntimeError:  # a backend was made meanwhile
+            self._touched.add(service)
         took = time.monotonic() - began
         self._not_before[service] = began + took / LARGEST_SHARE
 

@@ -91,6 +91,8 @@ def _attempt(backend: LambdaBackend, event: PendingEvent) -> None:
         outcome = Invocation(function, event.payload, event.request_id).run()
     except processes.ShuttingDown:
         return  # it is kept, and tried after the next start
+    if outcome.failed and not processes.accepting():
+        return  # it was cut off
     if not outcome.failed:
         _end(backend, function, event, outcome, "Success")
         return

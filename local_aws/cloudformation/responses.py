@@ -14,13 +14,22 @@ from moto.core.utils import utcnow
 from local_aws.cloudformation import drift
 from local_aws.cloudformation import template as templates
 
-BODY_ACTIONS = ("create_stack", "update_stack", "create_change_set")
+CHECKED_ACTIONS = (
+    "create_stack",
+    "update_stack",
+    "delete_stack",
+    "create_change_set",
+    "execute_change_set",
+)
 UNSUPPORTED_OPTIONS = (
+    "DeletionMode",
     "DisableRollback",
     "OnFailure",
+    "OnStackFailure",
     "ResourceTypes",
     "ResourcesToImport",
     "RetainExceptOnCreate",
+    "RetainResources",
     "RollbackConfiguration",
     "StackPolicyBody",
     "StackPolicyURL",
@@ -30,7 +39,7 @@ UNSUPPORTED_OPTIONS = (
 
 def install() -> None:
     """Put the methods of this module in the place of moto's."""
-    for name in BODY_ACTIONS:
+    for name in CHECKED_ACTIONS:
         setattr(CloudFormationResponse, name, _checked(getattr(CloudFormationResponse, name)))
     # Moto compares them its own way; the backend does it for all kinds of updates.
     CloudFormationResponse._validate_different_update = lambda *_: None
