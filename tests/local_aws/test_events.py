@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import uuid
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from glue_steps import Glue
 
 from local_aws import events
 from local_aws.events.permissions import allows
@@ -58,6 +61,16 @@ class Bus:
     def received(self, queue_url: str) -> list[str]:
         """What was published to the topic of a queue."""
         return [json.loads(each["Body"])["Message"] for each in self.messages(queue_url)]
+
+    def printed(self, function: str) -> list[str]:
+        logs = self.client("logs")
+        try:
+            events = logs.filter_log_events(
+                logGroupName=f"/aws/lambda/{function}", filterPattern="got"
+            )
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in events["events"]]
 
     def messages(self, queue_url: str) -> list[dict[str, Any]]:
         answer = self.client("sqs").receive_message(
@@ -191,6 +204,33 @@ def test_one_target_that_is_gone_keeps_no_other_from_its_event(
     bus.put()
     assert len(bus.received(queue)) == 1
     assert f"Rule {name}: {gone}" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_event_calls_a_function_that_lets_eventbridge_in(bus: Bus, glue: Glue) -> None:
+    functions, name = bus.client("lambda"), f"f-{uuid.uuid4().hex}"
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context): print('got', event)")
+    arn = functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=f"arn:aws:iam::{ACCOUNT}:role/LabRole",
+        Code={"ZipFile": code.getvalue()},
+    )["FunctionArn"]
+    rule = bus.rule({"Arn": arn, "InputPath": "$.detail.job"})
+    bus.put()
+    functions.add_permission(
+        FunctionName=name,
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}",
+    )
+    bus.put()
+    lines = glue.wait_for(lambda: bus.printed(name))
+    assert lines == ["got etl"]
 
 
 @pytest.mark.parametrize(
