@@ -78,6 +78,15 @@ class InvalidChangeSetStatus(CloudFormationError):
 class DeployedMap(ResourceMap):
     """The values that templates refer to. Moto's own makes a resource when somebody looks at it."""
 
+    def load_parameters(self) -> None:
+        super().load_parameters()
+        for name, rules in self._template.get("Parameters", {}).items():
+            value = self.resolved_parameters[name]
+            if rules.get("Type") == "CommaDelimitedList":  # of which moto leaves defaults whole
+                parts = value.split(",") if isinstance(value, str) else value
+                self.resolved_parameters[name] = [part.strip() for part in parts]
+                self._parsed_resources[name] = self.resolved_parameters[name]
+
     def __getitem__(self, key: str) -> Any:
         if key in self._parsed_resources:
             return self._parsed_resources[key]

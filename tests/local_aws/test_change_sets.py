@@ -66,13 +66,13 @@ def test_a_change_set_says_what_it_adds_changes_replaces_and_removes(
             "Policy": resource("AWS::S3::BucketPolicy", **policy),
             **more,
         }
-        parameters = {"Days": {"Type": "Number", "Default": 7}}
+        parameters = {"Retention": {"Type": "Number", "Default": 7}}
         return json.dumps({"Parameters": parameters, "Resources": resources})
 
-    create(stacks, name, body({"Ref": "Days"}, "one", Old=resource(LOGS)))
+    create(stacks, name, body({"Ref": "Retention"}, "one", Old=resource(LOGS)))
 
-    wanted = body({"Ref": "Days"}, "two", New=resource(LOGS))
-    days = [{"ParameterKey": "Days", "ParameterValue": "14"}]
+    wanted = body({"Ref": "Retention"}, "two", New=resource(LOGS))
+    days = [{"ParameterKey": "Retention", "ParameterValue": "14"}]
     described = change_set(stacks, name, wanted, Parameters=days)
 
     assert changes_of(described) == {

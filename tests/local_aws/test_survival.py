@@ -59,7 +59,7 @@ class Aws:
 
     def end(self, number: signal.Signals) -> str:
         self.process.send_signal(number)
-        return self.process.communicate(timeout=30)[0]
+        return self.process.communicate(timeout=120)[0]
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def descendants_of(data_dir: Path) -> list[str]:
     return found
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never happened"
