@@ -7,8 +7,8 @@ What lasts. A stop (Ctrl-C, SIGTERM) writes everything. Whoever is killed (SIGKI
 loses at most what was asked of the services in the last second, and what they did by themselves
 (a run's state, log lines, the end of a query) in the last five; it may be more where a file takes
 long to write, because at most a twentieth of the time goes into writing. Files are replaced as a
-whole, never changed in place, but not forced to the disk before a stop: after a power cut a file
-may be damaged, which its checksum shows.
+whole, never changed in place, but not forced to the disk: a power cut may lose more, and may leave
+a damaged file, which its checksum shows.
 
 What a file is. A pickle behind one line of JSON that says what wrote it. A file of another moto, or
 of a class of this package whose module has changed since, is refused by name: reading it could
@@ -129,7 +129,7 @@ class Snapshots:
         self._stopping.set()
         self._thread.join()
         for service in self._services:
-            self._write(service, durably=True)
+            self._write(service)
 
     def touch(self, service: str) -> None:
         """Note that a service may have changed."""
@@ -155,7 +155,7 @@ class Snapshots:
         took = time.monotonic() - began
         self._not_before[service] = began + took / LARGEST_SHARE
 
-    def _write(self, service: str, durably: bool = False) -> None:
+    def _write(self, service: str) -> None:
         for account, region, backend in list(get_backend(service).iter_backends()):
             if region in OTHER_PARTITIONS:
                 continue
@@ -163,21 +163,18 @@ class Snapshots:
             try:
                 with locks.of(service):
                     state = dumped(backend)
-                self._replace(path, state, durably)
+                self._replace(path, state)
             except Exception as error:
                 self._complain(path, error)
 
-    def _replace(self, path: Path, state: bytes, durably: bool) -> None:
+    def _replace(self, path: Path, state: bytes) -> None:
         digest = hashlib.sha256(state).digest()
-        if self._written.get(path) == digest and not durably:
+        if self._written.get(path) == digest:
             return
         header = {"format": FORMAT, "moto": moto_version, "modules": _modules()}
         first = json.dumps({**header, "sha256": digest.hex()}).encode()
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
             file.write(first + b"\n" + state)
-            if durably:
-                file.flush()
-                os.fsync(file.fileno())
         os.replace(file.name, path)
         self._written[path] = digest
 

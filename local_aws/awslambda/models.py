@@ -131,7 +131,8 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
         check(spec)
         answer = original(backend, *args, **kwargs)
         if "DeadLetterConfig" in spec:
-            function = backend.get_function(kwargs.get("function_name") or spec["FunctionName"])
+            named = [each for each in (*args, kwargs.get("function_name")) if isinstance(each, str)]
+            function = backend.get_function(named[0] if named else spec["FunctionName"])
             function.dead_letter_arn = _dead_letter_arn(spec)
         return answer
 

@@ -162,3 +162,12 @@ def test_places_that_nothing_here_reaches_are_refused_by_name(client: Client) ->
     target = {"TargetArn": "arn:aws:lambda:us-west-2:123456789012:function:f"}
     with pytest.raises(ClientError, match="does not support the dead-letter queue arn:aws:lambda"):
         deploy(client, FAILING, DeadLetterConfig=target)
+
+
+def test_a_dead_letter_queue_can_be_set_and_taken_away_later(client: Client, queue: str) -> None:
+    functions, name = client("lambda"), deploy(client, FAILING)
+    for target in (arn_of(queue), ""):
+        config = {"TargetArn": target}
+        functions.update_function_configuration(FunctionName=name, DeadLetterConfig=config)
+        shown = functions.get_function_configuration(FunctionName=name)
+        assert shown.get("DeadLetterConfig", {"TargetArn": ""}) == config
