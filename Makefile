@@ -44,8 +44,8 @@ soak: install ## Kill at every point for real, 300 random histories, a long poll
 bench: install ## Measure speed and size into benchmarks/RESULTS.md; ARGS="--help" says what
 	@$(LOCAL) $(BIN)/python -m benchmarks $(ARGS)
 
-aws: install ## Start the embedded AWS and say how to point a shell at it
-	@$(BIN)/python -m local_aws up
+aws: install ## Start the embedded AWS and say how to point a shell at it; ARGS="--help" says what
+	@$(BIN)/python -m local_aws up $(ARGS)
 
 lint: install ## ruff, mypy and cfn-lint
 	@$(BIN)/ruff check .

@@ -23,13 +23,16 @@ class Settings:
         port: The loopback port it listens on.
         schedule_interval: Seconds between two times that any schedule is due, in place of the times
             that its expression gives; None leaves them as they are.
-        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
+        timeout_minute: Seconds that a minute lasts of a Glue job's Timeout, of the wait before a
+            Lambda function gets an event again, and of an event's age.
+        schedules: Whether schedules are ever due.
     """
 
     data_dir: Path
     port: int
     schedule_interval: float | None = None
     timeout_minute: float = 60.0
+    schedules: bool = True
 
     @property
     def endpoint_url(self) -> str:

@@ -71,10 +71,15 @@ class EmbeddedAws:
 
 @contextmanager
 def embedded_aws(data_dir: Path) -> Iterator[EmbeddedAws]:
-    """Start an embedded AWS on a free port; stop it, and all that it started, on leaving."""
+    """Start an embedded AWS on a free port; stop it, and all that it started, on leaving.
+
+    It begins empty, and no schedule is due in it: what the demo and the tests show depends on
+    nothing but what they do.
+    """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_suffix(".log")
-    command = [sys.executable, "-m", "local_aws", "up", "--port", "0", "--data-dir", str(data_dir)]
+    options = ["--port", "0", "--data-dir", str(data_dir), "--fresh", "--no-schedules"]
+    command = [sys.executable, "-m", "local_aws", "up", *options]
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

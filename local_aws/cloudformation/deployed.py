@@ -7,28 +7,45 @@ from typing import Any
 
 from local_aws.cloudformation import template as templates
 from local_aws.cloudformation.buckets import Bucket, BucketPolicy
+from local_aws.cloudformation.catalog import Database, DataQualityRuleset, Table
 from local_aws.cloudformation.custom import CustomResource
-from local_aws.cloudformation.resource import Properties, Resource
-from local_aws.cloudformation.resources import (
-    Database,
-    Function,
-    LogGroup,
-    Permission,
-    Rule,
-    Table,
-    WorkGroup,
+from local_aws.cloudformation.functions import EventInvokeConfig, Function, Permission
+from local_aws.cloudformation.messaging import (
+    Queue,
+    QueuePolicy,
+    Subscription,
+    Topic,
+    TopicPolicy,
 )
+from local_aws.cloudformation.monitoring import Alarm, Budget, Dashboard
+from local_aws.cloudformation.resource import Properties, Resource
+from local_aws.cloudformation.resources import LogGroup, WorkGroup
+from local_aws.cloudformation.roles import Key, ManagedPolicy, Role
+from local_aws.cloudformation.rules import Rule
 
 TYPES: dict[str, type[Resource]] = {
     "AWS::Athena::WorkGroup": WorkGroup,
+    "AWS::Budgets::Budget": Budget,
+    "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::Dashboard": Dashboard,
     "AWS::Events::Rule": Rule,
+    "AWS::Glue::DataQualityRuleset": DataQualityRuleset,
     "AWS::Glue::Database": Database,
     "AWS::Glue::Table": Table,
+    "AWS::IAM::ManagedPolicy": ManagedPolicy,
+    "AWS::IAM::Role": Role,
+    "AWS::KMS::Key": Key,
+    "AWS::Lambda::EventInvokeConfig": EventInvokeConfig,
     "AWS::Lambda::Function": Function,
     "AWS::Lambda::Permission": Permission,
     "AWS::Logs::LogGroup": LogGroup,
     "AWS::S3::Bucket": Bucket,
     "AWS::S3::BucketPolicy": BucketPolicy,
+    "AWS::SNS::Subscription": Subscription,
+    "AWS::SNS::Topic": Topic,
+    "AWS::SNS::TopicPolicy": TopicPolicy,
+    "AWS::SQS::Queue": Queue,
+    "AWS::SQS::QueuePolicy": QueuePolicy,
 }
 SUPPORTED = {kind: each.properties for kind, each in TYPES.items()}
 

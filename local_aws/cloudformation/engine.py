@@ -13,10 +13,9 @@ from moto.cloudformation.parsing import ResourceMap, clean_json
 from local_aws.cloudformation import template as templates
 from local_aws.cloudformation.custom import CustomResource
 from local_aws.cloudformation.deployed import Deployed, Wanted, deletion_order, resource_class
-from local_aws.cloudformation.resource import Context
+from local_aws.cloudformation.resource import Context, is_gone
 
 RETAINED = frozenset({"Retain", "RetainExceptOnCreate"})
-GONE = frozenset({"EntityNotFoundException", "NoSuchBucket", "ResourceNotFoundException"})
 
 Undo = list[Callable[[], Any]]
 
@@ -201,7 +200,7 @@ class Deployment:
         try:
             deployed.resource.delete(deployed.wanted.properties, self._context(logical_id, kind))
         except Exception as error:
-            if _code(error) not in GONE:
+            if not is_gone(error):
                 self._event(logical_id, kind, "DELETE_FAILED", deployed, _reason(error))
                 return False
         self._event(logical_id, kind, "DELETE_COMPLETE", deployed)

@@ -13,11 +13,26 @@ from typing import Any, ClassVar
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 
 from local_aws import settings
 
 LONGEST_LAMBDA_SECONDS = 900
+# How the services say that there is no such thing.
+GONE = frozenset(
+    [
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "EntityNotFoundException",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NotFound",
+        "NotFoundException",
+        "ResourceNotFound",
+        "ResourceNotFoundException",
+    ]
+)
 
 Properties = dict[str, Any]
 
@@ -27,6 +42,15 @@ class PropertyNotSupported(Exception):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"The embedded AWS does not support property {path}.")
+
+
+class AlreadyThere(Exception):
+    """Somebody else has made a resource of that name."""
+
+    def __init__(self, name: str, resource_type: str) -> None:
+        super().__init__(
+            f"Resource of type '{resource_type}' with identifier '{name}' already exists."
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,26 @@ class Context:
         ).input_shape
         answer: dict[str, Any] = getattr(client, operation)(**coerced(parameters, shape))
         return answer
+
+    def require_absent(self, name: str, service: str, operation: str, **parameters: Any) -> None:
+        """Refuse to take over what a stack did not make, where the API would just overwrite it.
+
+        Args:
+            name: What is about to be made.
+            service: The service that it would belong to.
+            operation: A call that only succeeds when it is there.
+            parameters: The call's parameters.
+
+        Raises:
+            AlreadyThere: It is there.
+        """
+        try:
+            self.call(service, operation, **parameters)
+        except ClientError as error:
+            if is_gone(error):
+                return
+            raise
+        raise AlreadyThere(name, self.resource_type)
 
     def generated_name(self) -> str:
         """A name for a resource that the template does not name."""
@@ -111,6 +155,32 @@ class Resource:
         return name in cls.attribute_names
 
 
+def is_gone(error: Exception) -> bool:
+    """Whether a service says that there is no such thing."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in GONE
+
+
+def set_tags(
+    context: Context, service: str, parameter: str, arn: str, tags: list[Properties] | None
+) -> None:
+    """Give a resource these tags and no others, for the services that have these three calls.
+
+    Args:
+        context: The resource's place.
+        service: Whose API to call.
+        parameter: How that API spells the name of the ARN.
+        arn: The resource.
+        tags: As in a template, ``{"Key": ..., "Value": ...}``.
+    """
+    where, wanted = {parameter: arn}, tags or []
+    present = context.call(service, "list_tags_for_resource", **where).get("Tags", [])
+    keys = {tag["Key"] for tag in wanted}
+    if stale := [tag["Key"] for tag in present if tag["Key"] not in keys]:
+        context.call(service, "untag_resource", **where, TagKeys=stale)
+    if wanted:
+        context.call(service, "tag_resource", **where, Tags=wanted)
+
+
 def coerced(value: Any, shape: Any, path: str = "") -> Any:
     """A value from a template in the types of an API: CloudFormation takes "5" for 5.
 
@@ -134,6 +204,8 @@ def _scalar(value: Any, kind: str) -> Any:
         return as_text(value)
     if kind in ("integer", "long") and isinstance(value, str):
         return int(value)
+    if kind in ("double", "float") and isinstance(value, str):
+        return float(value)
     if kind == "boolean" and isinstance(value, str):
         return value.lower() == "true"
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -37,10 +37,25 @@ RESOURCE_KEYS = frozenset(
         "UpdateReplacePolicy",
     ]
 )
-PARAMETER_TYPES = frozenset({"String", "Number"})
+PARAMETER_TYPES = frozenset({"CommaDelimitedList", "Number", "String"})
 REFERENCE = re.compile(r"\$\{([^!}][^}]*)\}")
 
+# What can be evaluated, inside of a template and in its conditions.
+FUNCTIONS = frozenset(
+    ["And", "Base64", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "Join", "Not", "Or"]
+    + ["Select", "Split", "Sub", "ToJsonString"]
+)
+
 Template = dict[str, Any]
+
+
+class InsufficientCapabilities(ValidationError):
+    """The caller has not acknowledged that a template makes IAM resources."""
+
+    code = "InsufficientCapabilitiesException"
+
+    def __init__(self, required: str) -> None:
+        super().__init__(message=f"Requires capabilities : [{required}]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -118,6 +133,9 @@ def check(template: Template, supported: Mapping[str, frozenset[str]]) -> None:
     for name, output in template.get("Outputs", {}).items():
         if "Export" in output:
             raise unsupported(f"Export, which output {name} has")
+    for function in sorted(set(_functions(template))):
+        if function not in FUNCTIONS:
+            raise unsupported(f"the function Fn::{function}")
     creation_order(template)
     _check_references(template, template.get("Outputs", {}), "Outputs")
 
@@ -136,6 +154,29 @@ def _check_resource(name: str, resource: Any, supported: Mapping[str, frozenset[
         raise unsupported(f"resource type {kind} (resource {name})")
     for key in (resource.get("Properties") or {}).keys() - supported[kind]:
         raise unsupported(f"property {key} of {kind} (resource {name})")
+
+
+def required_capability(template: Template) -> str:
+    """What a caller has to acknowledge about the IAM resources of a template, if it has any.
+
+    Source: CreateStack in the CloudFormation API Reference, parameter Capabilities.
+    """
+    iam = [each for each in template["Resources"].values() if each["Type"].startswith("AWS::IAM::")]
+    names = {"RoleName", "ManagedPolicyName"}
+    if any(names & (each.get("Properties") or {}).keys() for each in iam):
+        return "CAPABILITY_NAMED_IAM"
+    return "CAPABILITY_IAM" if iam else ""
+
+
+def check_capabilities(template: Template, given: Iterable[str]) -> None:
+    """Refuse a template whose IAM resources the caller has not acknowledged.
+
+    Raises:
+        InsufficientCapabilities: With AWS's message.
+    """
+    required = required_capability(template)
+    if required and not {required, "CAPABILITY_NAMED_IAM"} & set(given):
+        raise InsufficientCapabilities(required)
 
 
 def is_custom(kind: str) -> bool:
@@ -201,6 +242,18 @@ def references(node: Any) -> Iterator[str]:
             yield from references(value)
 
 
+def _functions(node: Any) -> Iterator[str]:
+    """The names of all functions in a part of a template."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(key, str) and key.startswith("Fn::"):
+                yield key.removeprefix("Fn::")
+            yield from _functions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _functions(value)
+
+
 def _named_by(function: str, value: Any) -> Iterator[str]:
     if function == "Ref" and isinstance(value, str):
         yield value
@@ -242,6 +295,10 @@ def effective(template: Template, given: Mapping[str, str]) -> dict[str, str]:
 
 def _violated(name: str, value: str, rules: Mapping[str, Any]) -> str:
     """What a value violates, in AWS's words, or an empty text."""
+    if rules["Type"] == "CommaDelimitedList":
+        each = {**rules, "Type": "String"}
+        found = (_violated(name, part.strip(), each) for part in value.split(","))
+        return next((reason for reason in found if reason), "")
     allowed = [str(each) for each in rules.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"Parameter '{name}' must be one of AllowedValues"

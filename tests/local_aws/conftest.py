@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,3 +50,14 @@ def glue(client: Callable[[str], Any]) -> Glue:
 def lake(client: Callable[[str], Any]) -> athena_lake.Athena:
     """A small lake that Athena can query; tests that write use tables of their own."""
     return athena_lake.build(client)
+
+
+@pytest.fixture
+def stacks(client: Callable[[str], Any]) -> Any:
+    return client("cloudformation")
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses, for a stack and what is in it."""
+    return f"t{uuid.uuid4().hex[:12]}"

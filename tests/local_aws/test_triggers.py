@@ -98,13 +98,13 @@ def test_a_trigger_on_demand_says_that_its_job_has_no_room(
 def test_a_scheduled_trigger_fires_while_it_is_active(
     glue: Glue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fast = dataclasses.replace(settings.current(), schedule_interval=0.2)
+    fast = dataclasses.replace(settings.current(), schedule_interval=0.4)
     monkeypatch.setattr(settings, "_current", fast)
     job = glue.create("", ExecutionProperty={"MaxConcurrentRuns": 9})
     client = glue.client("glue")
     trigger = create(glue, "SCHEDULED", job, Schedule="cron(0 3 * * ? *)")
     assert state_of(glue, trigger) == "CREATED"
-    time.sleep(0.4)
+    time.sleep(0.6)
     assert glue.runs(job) == []
 
     client.start_trigger(Name=trigger)
@@ -113,17 +113,17 @@ def test_a_scheduled_trigger_fires_while_it_is_active(
     assert {run["TriggerName"] for run in glue.runs(job)} == {trigger}
     client.stop_trigger(Name=trigger)
     assert state_of(glue, trigger) == "DEACTIVATED"
-    time.sleep(0.2)
+    time.sleep(0.3)
     count = len(glue.runs(job))
-    time.sleep(0.4)
+    time.sleep(0.6)
     assert len(glue.runs(job)) == count
 
     client.start_trigger(Name=trigger)
     glue.wait_for(lambda: len(glue.runs(job)) > count)
     client.delete_trigger(Name=trigger)
-    time.sleep(0.2)
+    time.sleep(0.3)
     count = len(glue.runs(job))
-    time.sleep(0.4)
+    time.sleep(0.6)
     assert len(glue.runs(job)) == count
 
 
