@@ -145,7 +145,9 @@ def outputs() -> str:
 
 
 def sql(name: str) -> str:
-    return f"```sql\n{queries()[name]};\n```"
+    """A question's statement, without the comments that stand before it."""
+    statement = re.sub(r"^--.*\n", "", queries()[name], flags=re.MULTILINE).strip()
+    return f"```sql\n{statement};\n```"
 
 
 def queries() -> dict[str, str]:
