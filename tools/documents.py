@@ -11,11 +11,14 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import generate_sample_data
 from benchmarks import report
+from glue_jobs.capstone_etl import Options
 from tools import local, record
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +91,7 @@ def results() -> str:
 # What the template says.
 
 
+@cache
 def template() -> dict[str, Any]:
     return generate_sample_data.load_template(TEMPLATE)
 
@@ -141,6 +145,15 @@ def outputs() -> str:
     )
 
 
+def arguments() -> str:
+    """The job's arguments of its own, with their defaults."""
+    rows = [
+        [f"`--{one.name}`", "required" if one.default is MISSING else f"`{one.default}`"]
+        for one in fields(Options)
+    ]
+    return table(["argument", "default"], [[a, d.replace("``", "none")] for a, d in rows])
+
+
 # What queries.sql says, and what the demo answered.
 
 
@@ -179,6 +192,40 @@ def runs() -> str:
     return table(["column", *(f"run {number}" for number in range(1, len(found) + 1))], rows)
 
 
+def questions() -> str:
+    """How many rows each question gave the demo, of how many bytes."""
+    found = record.load()["questions"].items()
+    rows = [[f"`{n}`", f"{q['row_count']:,}", f"{q['bytes_scanned']:,}"] for n, q in found]
+    return table(["question", "rows", "bytes scanned"], rows)
+
+
+# What other pages say.
+
+
+def proof() -> str:
+    """The figures at the top of GUARANTEES.md."""
+    return excerpt("GUARANTEES.md", r"^\| figure .*(?:\n\|.*)+")
+
+
+def verdict() -> str:
+    """What the costs come to, at the end of the first block of COST.md."""
+    lines = excerpt("COST.md", r"^month 1: cheapest(?:.*\n)+?(?=```)")
+    return f"```\n{lines}```"
+
+
+def excerpt(page: str, pattern: str) -> str:
+    """The first text of a page that a pattern finds.
+
+    Raises:
+        LookupError: There is none; the page was rewritten and this program was not.
+    """
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.search(pattern, text, re.MULTILINE)
+    if not found:
+        raise LookupError(f"docs/{page} has no text such as {pattern!r}")
+    return found[0]
+
+
 # Markdown.
 
 
@@ -200,7 +247,21 @@ def counted(number: int, what: str) -> str:
 
 
 MAKERS: dict[str, Callable[..., str]] = {
-    one.__name__: one for one in (tables, parameters, outputs, sql, question, result, runs, results)
+    one.__name__: one
+    for one in (
+        tables,
+        arguments,
+        parameters,
+        outputs,
+        sql,
+        question,
+        questions,
+        result,
+        runs,
+        results,
+        proof,
+        verdict,
+    )
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,8 +143,10 @@ class Canvas:
         self.axes.plot(*zip(start, end, strict=True), color=color, linewidth=1)
 
     def save(self, path: Path) -> None:
-        """Write `path` as SVG and, beside it, as PNG."""
+        """Write `path` as SVG and, beside it, as PNG, which names the SVG that it is of."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with mpl.rc_context(SVG):
             self.figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
-            self.figure.savefig(path.with_suffix(".png"), transparent=True, dpi=PIXELS)
+            source = {"Source": hashlib.sha256(path.read_bytes()).hexdigest(), "Software": None}
+            picture = path.with_suffix(".png")
+            self.figure.savefig(picture, transparent=True, dpi=PIXELS, metadata=source)
