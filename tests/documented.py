@@ -23,6 +23,14 @@ def queries(page: str) -> dict[str, str]:
     return dict(QUERY.findall((ROOT / page).read_text(encoding="utf-8")))
 
 
+def inline_commands(page: str) -> list[str]:
+    """The AWS CLI commands that a page gives within its text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(
+        r"`(aws (?!configure)[a-z][^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S)
+    )
+
+
 def do(command: str) -> str:
     """Run a documented command in a shell with this environment's packages on its PATH."""
     assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")

@@ -11,9 +11,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from documented import ROOT, do, queries, steps
+from documented import ROOT, do, inline_commands, queries, steps
+from template_schemas import tables
 
-from tools import notebook
+from tools import notebook, record
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,9 @@ def test_the_readmes_quick_start_works_word_for_word(
     assert do(CHECKLIST["runs"]).count("SUCCEEDED") == 3
     documented_commands_work(client)
 
+    assert len(within_text := inline_commands("docs/DEPLOYMENT_CHECKLIST.md")) == 3
+    for command in within_text:
+        do(command)
     assert '"JobRunId"' in do(readme["run"])
     wait_for_run(client)
     execution = re.search(r'"QueryExecutionId": "(.*)"', do(readme["query"]))
@@ -83,24 +87,33 @@ def documented_commands_work(client: Callable[[str], Any]) -> None:
     assert re.fullmatch(r"\d+\t\d+\n", do(CHECKLIST["bookmark"]))
     assert do(steps("docs/PIPELINE_DOCUMENTATION.md")["last-runs"]).count("SUCCEEDED") == 3
     assert do(steps("docs/QUERIES_REFERENCE.md")["ask"]).startswith("event_date\tunique_users\t20")
-    answers = {name: answer(client, sql) for page in PAGES for name, sql in queries(page).items()}
+    stack = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    answers = {
+        name: record.answer(sql, outputs) for page in PAGES for name, sql in queries(page).items()
+    }
     assert len(answers) > 10
-    for name, (_, *rows) in answers.items():
-        assert not rows or name not in NO_ROWS, name
-        assert len(rows) == 1 or name not in ONE_ROW, name
-    (three,) = answers["three routes"][1:]
+    for name, found in answers.items():
+        assert found["row_count"] == 0 or name not in NO_ROWS, name
+        assert found["row_count"] == 1 or name not in ONE_ROW, name
+    (three,) = answers["three routes"]["rows"]
     assert len(set(three)) == 1
     assert int(three[0]) > 0
-    assert len(answers["ledger"]) == 1 + 3
+    assert answers["ledger"]["row_count"] == 3
+    what_is_recorded_is_there(outputs)
 
 
-def answer(client: Callable[[str], Any], sql: str) -> list[list[str]]:
-    started = client("athena").start_query_execution(
-        QueryString=sql,
-        QueryExecutionContext={"Database": "gold_student_001"},
-        WorkGroup="capstone-student-001",
-    )
-    return rows_of(client, started["QueryExecutionId"])
+def what_is_recorded_is_there(outputs: dict[str, str]) -> None:
+    """What `make record` takes of a run into the pages."""
+    examples = dict(record.examples(outputs))
+    wanted = {f"{layer}.{name}" for layer in ("bronze", "silver", "gold") for name in tables(layer)}
+    assert examples.keys() == wanted
+    empty = {name for name, found in examples.items() if not found["rows"]}
+    assert empty == {"silver.events_quarantine"}
+    assert {name for name, found in examples.items() if not found["example"]} <= set(record.SHOWN)
+    ledger = record.answer("select * from pipeline_runs order by run_id", outputs)
+    first, *_ = record.runs(ledger, outputs["GlueJobName"])
+    assert set(first["stage_seconds"]) == {"bronze", "silver", "rollups", "gold", "publish"}
 
 
 def every_resource_exists(client: Callable[[str], Any]) -> None:

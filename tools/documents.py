@@ -20,6 +20,7 @@ import generate_sample_data
 from benchmarks import report
 from glue_jobs.capstone_etl import Options
 from tools import local, record
+from tools.diagrams import timeline
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "capstone-starter.cfn.yaml"
@@ -62,7 +63,7 @@ def told(sentence: str) -> str:
     values = {name: figure(name) for name in FIGURE.findall(sentence)}
     if None in values.values():
         return ""
-    return FIGURE.sub(lambda found: f"{values[found[1]]:,}", sentence)
+    return f"\n{FIGURE.sub(lambda found: f'{values[found[1]]:,}', sentence).strip()}\n\n"
 
 
 def figure(name: str) -> float | None:
@@ -85,7 +86,8 @@ def results() -> str:
     rows = [
         [report.TARGETS[name][0], report.TARGETS[name][1], f"{figure(name):,}"] for name in names
     ]
-    return table(["what", "target", "measured"], rows) if rows else ""
+    measured = table(["what", "target", "measured"], rows)
+    return f"Measured by `make bench`:\n\n{measured}" if rows else ""
 
 
 # What the template says.
@@ -110,18 +112,16 @@ def tables(layer: str) -> str:
 
 def described(layer: str, entry: dict[str, Any]) -> str:
     name = f"{layer}.{entry['Name']}"
-    recorded = record.load()["examples"].get(name, {"example": {}, "rows": None})
-    columns = entry["StorageDescriptor"]["Columns"]
+    recorded = record.load()["examples"].get(name, {"example": {}})
     keys = {key["Name"] for key in entry["PartitionKeys"]}
     rows = []
-    for column in (*columns, *entry["PartitionKeys"]):
-        notes = ["partition key"] if column["Name"] in keys else []
+    for column in (*entry["StorageDescriptor"]["Columns"], *entry["PartitionKeys"]):
+        label = column["Name"]
+        example = shown(recorded["example"][label]) if label in recorded["example"] else ""
+        notes = ["partition key"] if label in keys else []
         notes += [column["Comment"]] if "Comment" in column else []
-        example = recorded["example"].get(column["Name"])
-        cells = [f"`{column['Name']}`", f"`{column['Type']}`", shown(example), "; ".join(notes)]
-        rows.append(cells)
-    count = recorded["rows"]
-    amount = f" {counted(count, 'row')} in the demo." if count is not None else ""
+        rows.append([f"`{label}`", f"`{column['Type']}`", example, "; ".join(notes)])
+    amount = f" {counted(recorded['rows'], 'row')} in the demo." if "rows" in recorded else ""
     heading = f"### {name}\n\nGrain: {entry['Description']}{amount}"
     return f"{heading}\n\n{table(['column', 'type', 'example', 'note'], rows)}"
 
@@ -192,11 +192,24 @@ def runs() -> str:
     return table(["column", *(f"run {number}" for number in range(1, len(found) + 1))], rows)
 
 
+def timing() -> str:
+    """Seconds of each step of the demo's runs."""
+    found = record.load()["runs"]
+    each = [timeline.seconds_of(run) for run in found]
+    rows = [["lines", *(f"{int(run['lines']):,}" for run in found)]]
+    for step in timeline.STEPS:
+        rows.append([f"{step}, s", *(f"{one[step]:.1f}" if step in one else "" for one in each)])
+    rows.append(["in all, s", *(f"{sum(one.values()):.1f}" for one in each)])
+    return table(["", *(f"run {number}" for number in range(1, len(found) + 1))], rows)
+
+
 def questions() -> str:
     """How many rows each question gave the demo, of how many bytes."""
     found = record.load()["questions"].items()
     rows = [[f"`{n}`", f"{q['row_count']:,}", f"{q['bytes_scanned']:,}"] for n, q in found]
-    return table(["question", "rows", "bytes scanned"], rows)
+    events = record.load()["examples"]["silver.events_cleaned"]["rows"]
+    said = f"In the recorded demo, whose silver holds {events:,} events."
+    return f"{table(['question', 'rows', 'bytes scanned'], rows)}\n\n{said}"
 
 
 # What other pages say.
@@ -258,6 +271,7 @@ MAKERS: dict[str, Callable[..., str]] = {
         questions,
         result,
         runs,
+        timing,
         results,
         proof,
         verdict,

@@ -49,6 +49,7 @@ def record(notebook: Any, outputs: dict[str, str], questions: dict[str, str]) ->
         "recorded": {
             "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[1], 1),
             "machine": platform.machine(),
             "python": platform.python_version(),
         },
@@ -142,7 +143,8 @@ def examples(outputs: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
             source = f"{database}.{name}"
             found = answer(f"select * from {source} where {where} limit 1", outputs)
             counted = answer(f"select count(*) as n from {source}", outputs)
-            example = dict(zip(found["columns"], *found["rows"], strict=True))
+            rows = [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+            example = rows[0] if rows else {}
             yield f"{layer}.{name}", {"rows": int(counted["rows"][0][0]), "example": example}
 
 
