@@ -197,7 +197,7 @@ def timing() -> str:
     found = record.load()["runs"]
     each = [timeline.seconds_of(run) for run in found]
     rows = [["lines", *(f"{int(run['lines']):,}" for run in found)]]
-    for step in timeline.STEPS:
+    for step in (step for step in timeline.STEPS if any(step in one for one in each)):
         rows.append([f"{step}, s", *(f"{one[step]:.1f}" if step in one else "" for one in each)])
     rows.append(["in all, s", *(f"{sum(one.values()):.1f}" for one in each)])
     return table(["", *(f"run {number}" for number in range(1, len(found) + 1))], rows)

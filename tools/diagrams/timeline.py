@@ -11,13 +11,13 @@ from tools.events import ACCENT, INK, SECOND
 # Step -> its colour, and that of a text on it.
 STEPS = {
     "start": ("#c3cdd4", INK),
-    "find new files": ("#94a7b3", INK),
     "bronze": ("#d9a57b", INK),
     "silver": (ACCENT, WHITE),
     "rollups": ("#5aa3bd", INK),
     "gold": ("#dfb54a", INK),
     "publish": (SECOND, INK),
-    "commit, end": ("#6d7d89", WHITE),
+    "rest of the job": ("#94a7b3", INK),
+    "end": ("#6d7d89", WHITE),
 }
 LEFT, RIGHT, TOP, ROW, BAR = 30, 968, 78, 84, 36
 
@@ -25,7 +25,7 @@ LEFT, RIGHT, TOP, ROW, BAR = 30, 968, 78, 84, 36
 def draw(record: dict[str, Any]) -> Canvas:
     runs = record["runs"]
     sheet = Canvas(TOP + ROW * len(runs) + 60)
-    draw_legend(sheet)
+    draw_legend(sheet, {step for run in runs for step in seconds_of(run)})
     longest = max(sum(seconds_of(run).values()) for run in runs)
     scale = (RIGHT - LEFT) / longest
     bottom = TOP + ROW * len(runs)
@@ -33,7 +33,8 @@ def draw(record: dict[str, Any]) -> Canvas:
     for number, run in enumerate(runs):
         draw_run(sheet, f"Run {number + 1}", run, TOP + ROW * number, scale)
     made = record["recorded"]
-    source = f"The demo's three runs on the embedded AWS: {made['cores']} cores, {made['at']}"
+    load = f" at a load of {made['load']}" if "load" in made else ""
+    source = f"The demo's runs on the embedded AWS: {made['cores']} cores{load}, {made['at']}"
     sheet.text((LEFT, bottom + 42), source, SMALL, MUTED, align="left")
     return sheet
 
@@ -41,8 +42,9 @@ def draw(record: dict[str, Any]) -> Canvas:
 def seconds_of(run: dict[str, Any]) -> dict[str, float]:
     """Seconds of each step of a run, in order; they add up to what Glue says of the run.
 
-    What lies between the job's start and its first stage is `find new files`: it opens the lake
-    and lists the source. The last bit of publishing, the ledger, is in `commit, end` too.
+    The rest of the job is what no stage is told of: to open the lake and find new files; also to
+    publish, where the recording lacks the run's log, for the ledger is written before that ends.
+    The end is the commit of the bookmark, the sweep and the end of the process.
     """
     started, finished, from_glue, until = (
         datetime.fromisoformat(text)
@@ -57,16 +59,17 @@ def seconds_of(run: dict[str, Any]) -> dict[str, float]:
     within = (finished - started).total_seconds()
     found = {
         "start": (started - from_glue).total_seconds(),
-        "find new files": max(0.0, within - sum(stages.values())),
         **stages,
+        "rest of the job": max(0.0, within - sum(stages.values())),
     }
     whole = (until - from_glue).total_seconds()
-    return {**found, "commit, end": max(0.0, whole - sum(found.values()))}
+    return {**found, "end": max(0.0, whole - sum(found.values()))}
 
 
-def draw_legend(sheet: Canvas) -> None:
+def draw_legend(sheet: Canvas, shown: set[str]) -> None:
     x = float(LEFT)
-    for name, (color, _) in STEPS.items():
+    for name in (step for step in STEPS if step in shown):
+        color, _ = STEPS[name]
         sheet.bar(Box(x, 26, 16, 16), color)
         sheet.text((x + 23, 34), name, SMALL, align="left")
         x += 51 + width_of(name)
