@@ -224,7 +224,7 @@ def test_two_live_side_by_side_in_directories_of_their_own(
         assert "QueueUrls" not in other.client("sqs").list_queues()
         with running(tmp_path / "other") as third:
             assert "Another embedded AWS is using" in third.line
-            assert third.process.wait(10) == 2
+            assert third.process.wait(60) == 2
         check_large_object(other, 64 * MB, limit_mb=256)
 
 
