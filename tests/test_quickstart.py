@@ -32,7 +32,7 @@ ONE_ROW = {"three routes", "freshness", "unique users of a period"}
 
 def ensured(report: str) -> list[str]:
     """What the notebook's ensure_* steps said."""
-    kinds = "Script|Job|Saved query"
+    kinds = "Script|Job|Trigger|Rule|Alarm|Dashboard|Saved query"
     return re.findall(rf"(?:{kinds}) \S+ (created|updated .*|unchanged)\b", report)
 
 
@@ -58,7 +58,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     do(readme["notebook"])
     report = (ROOT / "build" / "build_pipeline.html").read_text()
     assert set(ensured(report)) == {"created"}
-    assert len(ensured(report)) == 7
+    assert len(ensured(report)) == 10
     assert "Third run: 0 files, 0 lines, 0 new events" in report
     assert do(CHECKLIST["runs"]).count("SUCCEEDED") == 3
     documented_commands_work(client)
@@ -75,7 +75,7 @@ def test_the_readmes_quick_start_works_word_for_word(
 
     again = executed_again(tmp_path)
     assert set(ensured(again)) == {"unchanged"}
-    assert len(ensured(again)) == 7
+    assert len(ensured(again)) == 10
     do(readme["teardown"])
     nothing_is_left(client)
 
