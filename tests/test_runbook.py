@@ -89,9 +89,12 @@ def deployed(client: Client) -> None:
     assert body.count(column) == 1
     values = {**SMALL, "StudentId": ID, "Trouble": "late=0.01"}
     parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()]
-    client("cloudformation").create_stack(
-        StackName=f"capstone-{ID}", TemplateBody=body.replace(column, ""), Parameters=parameters
+    stacks, name = client("cloudformation"), f"capstone-{ID}"
+    stacks.create_stack(
+        StackName=name, TemplateBody=body.replace(column, ""), Parameters=parameters
     )
+    waiter = stacks.get_waiter("stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 def built(outputs: dict[str, str], client: Client) -> None:

@@ -240,29 +240,44 @@ def test_what_watches_the_job_is_made_once_and_then_unchanged(
     made("off")
 
 
-def test_a_run_that_ends_badly_is_told_in_a_sentence(
+def test_runs_that_end_badly_are_told_in_a_sentence_and_no_others(
     made: Callable[..., Names], client: Client, outputs: dict[str, str]
 ) -> None:
     names = made("off")
-    sqs, topic = client("sqs"), outputs["AlarmTopicArn"]
-    queue = sqs.create_queue(QueueName=f"told-{uuid.uuid4().hex}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
-    states = ["SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED"]
-    runs = [(names["JOB"], state) for state in states] + [("another-job", "FAILED")]
-    for job, state in runs:
-        detail = {"jobName": job, "state": state, "jobRunId": f"jr_{state}", "message": 'No "x".'}
-        entry = {"Source": "aws.glue", "DetailType": "Glue Job State Change"}
-        client("events").put_events(Entries=[entry | {"Detail": json.dumps(detail)}])
+    pattern = json.loads(client("events").describe_rule(Name=names["RULE"])["EventPattern"])
+    assert pattern["detail"]["state"] == ["FAILED", "TIMEOUT", "STOPPED"]
+    sqs, queue = client("sqs"), f"told-{uuid.uuid4().hex}"
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    client("sns").subscribe(
+        TopicArn=outputs["AlarmTopicArn"], Protocol="sqs", Endpoint=arn["QueueArn"]
+    )
 
-    told = received(sqs, queue, 3)
+    ended(client, outputs, "print('all is well')")
+    failed = ended(client, outputs, "raise ValueError('no \"shop\" today')")
+    stopped = ended(client, outputs, "import time; time.sleep(60)", stop=True)
 
     # EventBridge hands a sentence over as JSON text.
-    assert sorted(json.loads(text) for text in told) == [
-        f'Run jr_{state} of {names["JOB"]} ended {state}: No "x". '
-        "- see job-failed in docs/RUNBOOK.md"
-        for state in ("FAILED", "STOPPED", "TIMEOUT")
-    ]
+    told = [json.loads(text) for text in received(sqs, url, 2)]
+    assert [text.split()[1] for text in told] == [failed, stopped]
+    assert told[0].startswith(f"Run {failed} of {names['JOB']} ended FAILED: ")
+    assert "ValueError: no " in told[0]
+    assert told[1].startswith(f"Run {stopped} of {names['JOB']} ended STOPPED: ")
+    assert all(text.endswith("- see job-failed in docs/RUNBOOK.md") for text in told)
+
+
+def ended(client: Client, outputs: dict[str, str], script: str, stop: bool = False) -> str:
+    """A run of the job with another script, to its end; returns its id."""
+    glue, job = client("glue"), outputs["GlueJobName"]
+    place = {"Bucket": outputs["AnalyticsOutputBucket"], "Key": "scripts/capstone_etl.py"}
+    client("s3").put_object(**place, Body=script.encode())
+    run: str = glue.start_job_run(JobName=job)["JobRunId"]
+    if stop:
+        glue.batch_stop_job_run(JobName=job, JobRunIds=[run])
+    unfinished = ("STARTING", "RUNNING", "STOPPING")
+    while glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] in unfinished:
+        time.sleep(0.1)
+    return run
 
 
 def received(sqs: Any, queue: str, count: int) -> list[str]:
