@@ -37,8 +37,9 @@ def carry_out(connection: socket.socket, driver: Any) -> NoReturn:
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.chdir(asked["folder"])
+    own = {"AWS_DATA_PATH": os.environ["AWS_DATA_PATH"]}  # set by the CLI as it is imported
     os.environ.clear()
-    os.environ.update(asked["environment"])
+    os.environ.update(asked["environment"] | own)
     code = driver.main(asked["arguments"])
     sys.stdout.flush()
     sys.stderr.flush()
