@@ -27,8 +27,15 @@ RUNBOOK = (ROOT / "docs" / "RUNBOOK.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE))
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ID, NEW = "on-call", "on-call-2"
-# In place of the job's script, which other tests run: it says what it was told, and no more.
-SCRIPT = "import sys\nprint('stage 1/5', *sys.argv)\n"
+# In place of the job's script, which other tests run: it says what it was told, commits, no more.
+SCRIPT = """\
+import sys, types
+from awsglue.job import Job
+print("stage 1/5", *sys.argv)
+job = Job(types.SimpleNamespace(bookmarks=None))  # a context without Spark
+job.init("capstone-etl-on-call")
+"""
+WORKING = f"{SCRIPT}job.commit()\n"
 FAILING = f"{SCRIPT}raise ValueError('no shop today')\n"
 
 
@@ -109,7 +116,7 @@ def built(outputs: dict[str, str], client: Client) -> None:
     run = job | {"RunId": glue.start_job_run(**job)["JobRunId"]}
     while glue.get_job_run(**run)["JobRun"]["JobRunState"] in ("STARTING", "RUNNING"):
         time.sleep(0.1)
-    put(SCRIPT)
+    put(WORKING)
     queue = client("sqs").get_queue_url(QueueName=f"capstone-dead-letters-{ID}")["QueueUrl"]
     for minute in (5, 10):
         call = {"source": "aws.events", "time": f"2026-11-01T09:{minute:02d}:00Z"}
