@@ -46,7 +46,9 @@ class DataDir:
 
     def publish(self, endpoint_url: str) -> None:
         """Write the address where scripts find it, `<data dir>/endpoint`."""
-        (self.path / ENDPOINT).write_text(f"{endpoint_url}\n", encoding="utf-8")
+        part = self.path / f"{ENDPOINT}.part"
+        part.write_text(f"{endpoint_url}\n", encoding="utf-8")
+        part.replace(self.path / ENDPOINT)
 
     def release(self) -> None:
         """Withdraw the address and let the next process take the directory."""

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from template_schemas import load_template, resources
 from test_notebook import CELLS, execute
 
 from benchmarks import cost
+from glue_jobs import capstone_etl as etl
 from tools import local, session
 
 Client = Callable[[str], Any]
@@ -21,11 +23,9 @@ Names = dict[str, Any]
 
 STUDENT = "watched"
 STEPS = ("schedule", "watch", "dashboard")
-# What the job publishes at the end of a run that succeeds, in namespace Capstone by Job.
-JOB_METRICS = {
-    "EventsIn", "RowsOut", "Quarantined", "QuarantineShare", "Duplicates", "RunSeconds",
-    "FreshnessSeconds",
-}  # fmt: skip
+# What the job publishes at the end of a run that succeeds, by Job.
+NOON = datetime(2026, 11, 5, 12, tzinfo=UTC)
+JOB_METRICS = set(etl.metrics_of(etl.Ledger("r", "jr", NOON, NOON, lines=1, newest_event=NOON)))
 MINUTES = {"hourly": 60, "15min": 15, "5min": 5}
 
 
@@ -361,7 +361,7 @@ def test_the_dashboard_asks_for_what_is_published(
 ) -> None:
     job, function = outputs["GlueJobName"], outputs["LambdaFunctionName"]
     bucket = outputs["SourceBucketName"]
-    published = {("Capstone", metric, "Job", job) for metric in JOB_METRICS}
+    published = {(etl.METRICS, metric, "Job", job) for metric in JOB_METRICS}
     published |= {("Capstone", "EventsWritten", "Bucket", bucket)}
     of_lambda = ("Invocations", "Errors", "Throttles")
     published |= {("AWS/Lambda", metric, "FunctionName", function) for metric in of_lambda}

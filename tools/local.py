@@ -17,7 +17,7 @@ import boto3
 
 from local_aws.settings import DEFAULT_REGION
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 
 
 def environment(endpoint: str) -> dict[str, str]:
