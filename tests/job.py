@@ -101,7 +101,9 @@ def create_glue_job(client: Callable[[str], Any], outputs: dict[str, str]) -> No
     upload_script(client, outputs, SOURCE.read_text(encoding="utf-8"))
     notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
     cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
-    names = {"glue": client("glue"), "outputs": outputs, "AWS_REGION": "us-west-2"}
+    names: dict[str, Any] = {"outputs": outputs, "AWS_REGION": "us-west-2"}
+    exec(cells["clients"], names)  # noqa: S102
+    names["glue"] = client("glue")
     exec(cells["job"], names)  # noqa: S102
 
 

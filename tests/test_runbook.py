@@ -91,7 +91,7 @@ def test_job_arguments_of_the_runbook_are_those_that_the_job_takes() -> None:
 
 def deployed(client: Client) -> None:
     """A stack of an earlier template, which lacks a column, with trouble on purpose."""
-    column = "            - {Name: source, Type: string, Comment: The file that it came in first}\n"
+    column = "{Name: newest_event, Type: timestamp}, "
     body = TEMPLATE.read_text(encoding="utf-8")
     assert body.count(column) == 1
     values = {**SMALL, "StudentId": ID, "Trouble": "late=0.01"}

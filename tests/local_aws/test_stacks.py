@@ -55,7 +55,7 @@ def test_the_starter_template_makes_everything_and_deletes_everything(
     databases = [outputs[f"{layer}Database"] for layer in ("Bronze", "Silver", "Gold")]
     tables = [len(glue.get_tables(DatabaseName=each)["TableList"]) for each in databases]
     assert databases == [f"{layer}_{student}" for layer in ("bronze", "silver", "gold")]
-    assert tables == [1, 4, 6]
+    assert tables == [1, 5, 6]
     group = client("athena").get_work_group(WorkGroup=outputs["AthenaWorkgroup"])["WorkGroup"]
     assert group["Configuration"]["EnforceWorkGroupConfiguration"] is True
     listed = stacks.list_stack_resources(StackName=name)["StackResourceSummaries"]
