@@ -21,17 +21,29 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "up":
-        return up(arguments.data_dir, arguments.port, arguments.schedule_interval)
+        return up(
+            arguments.data_dir,
+            arguments.port,
+            arguments.schedule_interval,
+            enforce_iam=arguments.enforce_iam,
+        )
     return env(arguments.data_dir)
 
 
-def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int:
+def up(
+    data_dir: Path,
+    port: int,
+    schedule_interval: float | None = None,
+    *,
+    enforce_iam: bool = False,
+) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
 
     Args:
         data_dir: Where it keeps its state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        enforce_iam: Deny what a caller's policies do not allow; see `local_aws.iam.enforcement`.
 
     Returns:
         0 when it was stopped, 2 when the port or the directory cannot be used.
@@ -42,7 +54,7 @@ def up(data_dir: Path, port: int, schedule_interval: float | None = None) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port, schedule_interval)
+        running = server.start(data_dir, port, schedule_interval, enforce_iam=enforce_iam)
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -94,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("up", help="run it in the foreground until Ctrl-C or SIGTERM")
     serve.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="port on 127.0.0.1 (%(default)s); 0: any"
+    )
+    serve.add_argument(
+        "--enforce-iam",
+        action="store_true",
+        help="deny what a caller's IAM policies do not allow, and log it (docs/IAM.md)",
     )
     serve.add_argument(
         "--schedule-interval",

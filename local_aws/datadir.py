@@ -10,7 +10,7 @@ from pathlib import Path
 MARKER = ".local-aws"
 ENDPOINT = "endpoint"
 # What the services keep below the directory. Only these are ever deleted.
-OWNED = ("s3", "s3-meta", "lambda", "glue", "athena", ENDPOINT)
+OWNED = ("s3", "s3-meta", "lambda", "glue", "athena", "iam", ENDPOINT)
 
 
 class DataDirError(Exception):

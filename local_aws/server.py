@@ -29,6 +29,7 @@ from local_aws.cloudformation import callbacks
 from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
 from local_aws.httpd import Server
+from local_aws.iam import enforcement
 
 EXTENSIONS = (
     "s3",
@@ -96,13 +97,20 @@ class RunningServer:
         _one_at_a_time.release()
 
 
-def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None) -> RunningServer:
+def start(
+    data_dir: Path,
+    port: int = 0,
+    schedule_interval: float | None = None,
+    *,
+    enforce_iam: bool = False,
+) -> RunningServer:
     """Start an embedded AWS in threads of this process, which can hold one at a time.
 
     Args:
         data_dir: Where it keeps its state; see `local_aws.datadir` for what happens to old state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        enforce_iam: Deny what a caller's policies do not allow; see `local_aws.iam.enforcement`.
 
     Raises:
         local_aws.httpd.PortInUse: The port is taken.
@@ -117,9 +125,11 @@ def start(data_dir: Path, port: int = 0, schedule_interval: float | None = None)
         on_failure.callback(directory.release)
         server = Server(port, Dispatcher())
         on_failure.callback(server.server_close)
-        settings.configure(settings.Settings(directory.path, server.port, schedule_interval))
+        chosen = settings.Settings(directory.path, server.port, schedule_interval, enforce_iam)
+        settings.configure(chosen)
         install_extensions()
         _create_lab_role()
+        enforcement.begin()
         on_failure.pop_all()
     threading.Thread(target=server.serve_forever, name="local-aws", daemon=True).start()
     endpoint_url = settings.current().endpoint_url
@@ -137,7 +147,8 @@ def install_extensions() -> None:
 def _create_lab_role() -> None:
     principals = {"Service": [f"{service}.amazonaws.com" for service in TRUSTED]}
     statement = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}
-    iam_backends[settings.ACCOUNT_ID]["aws"].create_role(
+    backend = iam_backends[settings.ACCOUNT_ID]["aws"]
+    backend.create_role(
         role_name=ROLE_NAME,
         assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         path="/",
@@ -146,6 +157,10 @@ def _create_lab_role() -> None:
         tags=[],
         max_session_duration="3600",
     )
+    # What the real one may do is the Academy's business; here it may do everything.
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [everything]}
+    backend.put_role_policy(ROLE_NAME, "Everything", json.dumps(document))
 
 
 class Dispatcher(DomainDispatcherApplication):
@@ -158,6 +173,8 @@ class Dispatcher(DomainDispatcherApplication):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(callbacks.PATH):
             return callbacks.receive(environ, start_response)
+        if environ["PATH_INFO"] == enforcement.PATH:
+            return enforcement.answer_file_system(environ, start_response)
         service, answer = self._answered(environ)
         if answer.status_code >= 400 and _speaks_xml(service, environ):
             answer = _as_xml(service, answer)
@@ -169,9 +186,11 @@ class Dispatcher(DomainDispatcherApplication):
         try:
             app = self.get_application(environ)
             service = app.service
+            if enforcement.is_on():
+                enforcement.check_request(service, environ)
             with self._locks.get(service, contextlib.nullcontext()):
                 return service, Response.from_app(app, environ, buffered=True)
-        except NotSupported as refusal:
+        except JsonRESTError as refusal:
             return service, refusal.get_response(environ)
         except NotImplementedError as gap:
             return service, NotSupported(f"this call to {service}: {gap}").get_response(environ)

@@ -23,11 +23,13 @@ class Settings:
         port: The loopback port it listens on.
         schedule_interval: Seconds between two times that any schedule is due, in place of the times
             that its expression gives; None leaves them as they are.
+        enforce_iam: Whether it denies what a caller's policies do not allow.
     """
 
     data_dir: Path
     port: int
     schedule_interval: float | None = None
+    enforce_iam: bool = False
 
     @property
     def endpoint_url(self) -> str:

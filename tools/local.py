@@ -70,11 +70,17 @@ class EmbeddedAws:
 
 
 @contextmanager
-def embedded_aws(data_dir: Path) -> Iterator[EmbeddedAws]:
-    """Start an embedded AWS on a free port; stop it, and all that it started, on leaving."""
+def embedded_aws(data_dir: Path, *options: str) -> Iterator[EmbeddedAws]:
+    """Start an embedded AWS on a free port; stop it, and all that it started, on leaving.
+
+    Args:
+        data_dir: Where it keeps its state.
+        options: More of `python -m local_aws up`.
+    """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_suffix(".log")
     command = [sys.executable, "-m", "local_aws", "up", "--port", "0", "--data-dir", str(data_dir)]
+    command += options
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

@@ -15,6 +15,8 @@ from sqlglot import exp
 from local_aws import settings
 from local_aws.athena import types as t
 from local_aws.errors import NotSupported
+from local_aws.iam.enforcement import require
+from local_aws.iam.operations import listing, on_object, queried_table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -93,6 +95,7 @@ class Catalog:
             KeyError: There is no such table.
             NotSupported: Its files are not Parquet, or it has no files of its own.
         """
+        require(queried_table(self._glue.region_name, database, name))
         try:
             return Table(self._glue.get_table(database, name))
         except (DatabaseNotFoundException, TableNotFoundException):
@@ -101,6 +104,8 @@ class Catalog:
 
 def files_below(location: str) -> Iterator[Path]:
     """The files of an S3 location, at any depth, without hidden ones (``_`` or ``.`` first)."""
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    require([listing(bucket, prefix)])
     root = settings.current().s3_dir / location.removeprefix("s3://").rstrip("/")
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
@@ -108,6 +113,8 @@ def files_below(location: str) -> Iterator[Path]:
             path = Path(folder, name)
             # An empty object holds no rows; it is not a broken Parquet file.
             if not name.startswith(("_", ".")) and path.stat().st_size:
+                key = path.relative_to(settings.current().s3_dir / bucket).as_posix()
+                require([on_object("GetObject", bucket, key)])
                 yield path
 
 

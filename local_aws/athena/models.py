@@ -17,6 +17,8 @@ from local_aws.athena.execution import SUCCEEDED, Execution, Work
 from local_aws.athena.results import Result
 from local_aws.athena.statements import Answer, utility
 from local_aws.errors import NotSupported
+from local_aws.iam.enforcement import require
+from local_aws.iam.operations import stored_result
 
 CATALOG_NAME = "AwsDataCatalog"
 MAX_QUERY_BYTES = 262_144
@@ -222,6 +224,7 @@ class LocalAthenaBackend(AthenaBackend):
         def stored(execution: Execution) -> Result:
             result = work(execution)
             bucket, _, key = execution.output_location.removeprefix("s3://").partition("/")
+            require(stored_result(bucket, key))
             s3_backends[self.account_id][self.partition].put_object(
                 bucket, key, result.object_bytes()
             )

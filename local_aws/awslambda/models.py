@@ -15,6 +15,8 @@ from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
 from local_aws.awslambda.runner import Invocation
 from local_aws.errors import NotSupported
+from local_aws.iam import enforcement
+from local_aws.iam.sessions import NotTrusted, check_trust
 
 REFUSED = {
     "create_event_source_mapping": "event source mappings",
@@ -106,10 +108,20 @@ def _parsed(body: str | bytes | None) -> Any:
 def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def method(backend: Any, *args: Any, **kwargs: Any) -> Any:
-        check(kwargs.get("body") or next(arg for arg in args if isinstance(arg, Mapping)))
+        spec = kwargs.get("body") or next(arg for arg in args if isinstance(arg, Mapping))
+        check(spec)
+        if enforcement.is_on() and spec.get("Role"):
+            _check_trust(spec["Role"])
         return original(backend, *args, **kwargs)
 
     return method
+
+
+def _check_trust(role: str) -> None:
+    try:
+        check_trust(role, "lambda.amazonaws.com")
+    except NotTrusted as refusal:
+        raise JsonRESTError("InvalidParameterValueException", str(refusal)) from refusal
 
 
 def _refusing(what: str) -> Callable[..., Any]:

@@ -25,6 +25,8 @@ from local_aws.glue import job as states
 from local_aws.glue.catalog import CatalogBackend
 from local_aws.glue.job import GLUE_VERSION, Job, JobRun, definition
 from local_aws.glue.run import execute
+from local_aws.iam import enforcement
+from local_aws.iam.sessions import NotTrusted, check_trust
 
 _RUN_OVERRIDES = frozenset(
     {"Timeout", "WorkerType", "NumberOfWorkers", "MaxCapacity", "AllocatedCapacity"}
@@ -150,6 +152,11 @@ class LocalGlueBackend(CatalogBackend):
                 f"Role {role!r} should be given assume role permissions for Glue Service: "
                 "there is no such role",
             )
+        if enforcement.is_on():
+            try:
+                check_trust(name, "glue.amazonaws.com")
+            except NotTrusted as refusal:
+                raise InvalidInputException("CreateJob", str(refusal)) from refusal
 
 
 def _run_settings(job: Job, request: dict[str, Any]) -> dict[str, Any]:
