@@ -51,7 +51,7 @@ lint: install ## ruff, mypy and cfn-lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint capstone-starter.cfn.yaml
+	@$(BIN)/cfn-lint capstone-starter.cfn.yaml iam-roles.cfn.yaml
 
 format: install ## Format the Python sources
 	@$(BIN)/ruff check --fix --quiet .
