@@ -13,7 +13,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick soak bench aws lint format notebook sample-data events lock clean
+.PHONY: help install demo test test-quick soak bench aws lint format notebook sample-data events diagrams record docs lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +44,8 @@ soak: install ## Kill at every point for real, 300 random histories, a long poll
 bench: install ## Measure speed and size into benchmarks/RESULTS.md; ARGS="--help" says what
 	@$(LOCAL) $(BIN)/python -m benchmarks $(ARGS)
 
-aws: install ## Start the embedded AWS and say how to point a shell at it
-	@$(BIN)/python -m local_aws up
+aws: install ## Start the embedded AWS and say how to point a shell at it; ARGS="--help" says what
+	@$(BIN)/python -m local_aws up $(ARGS)
 
 lint: install ## ruff, mypy and cfn-lint
 	@$(BIN)/ruff check .
@@ -65,6 +65,15 @@ sample-data: install ## Make the files in sample-data/ again
 
 events: install ## Draw what the generated events look like into docs/images/events.png
 	@$(BIN)/python -m tools.events
+
+diagrams: install ## Draw the diagrams in docs/images from tools/diagrams
+	@$(BIN)/python -m tools.diagrams
+
+record: install ## Run the demo and keep what the documents show of it in docs/recorded
+	@$(LOCAL) $(BIN)/python -m tools.demo --record
+
+docs: install ## Fill in what the documents say of the template, queries, runs and results
+	@$(BIN)/python -m tools.documents
 
 lock: install ## Resolve requirements.txt into requirements.lock
 	@$(BIN)/python -m pip install --quiet uv==0.13.9

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import compare, flat, generator, start
+from benchmarks.rates import rates
 from benchmarks.workshop import JobLake, Workshop
 from glue_jobs import capstone_etl as etl
 from tools import local
@@ -46,6 +47,11 @@ def start_up(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
 def makes(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """the event generator against json.dumps and gzip.compress"""
     return generator.compare(events, repeats)
+
+
+def of_steps(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """lines of gzip a task reads in a second, visitors of a date that a core looks through"""
+    return rates(shop, events, repeats)
 
 
 def storage(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
@@ -99,4 +105,5 @@ CHAPTERS: dict[str, Chapter] = {
     "start": start_up,
     "generator": makes,
     "storage": storage,
+    "rates": of_steps,
 }

@@ -13,10 +13,12 @@ import math
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+
+from glue_jobs import capstone_etl as etl
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -103,12 +105,31 @@ class Measured:
 
         Raises:
             ValueError: A figure is no number from 0 up; the message has its name.
+            KeyError: A chapter of it lacks a figure.
         """
         if not path.exists():
             return cls()
         found = json.loads(path.read_text(encoding="utf-8"))
-        names = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in found.items() if name in names})
+        chapters = found.get("chapters", {})
+        figures = {}
+        if "duckdb" in chapters:
+            cores = chapters["duckdb"]["measured"]["cores"]
+            figures["seconds_per_million"] = cores * per_million(chapters["duckdb"], "b", "job_s")
+        if "generator" in chapters:
+            seconds = per_million(chapters["generator"], "generator", "seconds")
+            figures["generator_seconds_per_million"] = seconds
+        if "storage" in chapters:
+            stored = chapters["storage"]["bytes_per_million"]
+            figures["bytes_per_million"] = {
+                "raw": stored["gzipped"],
+                **{layer: stored[layer] for layer in LAYERS if layer != "raw"},
+            }
+        return cls(**figures)
+
+
+def per_million(chapter: Mapping[str, Any], part: str, figure: str) -> float:
+    """A figure of a chapter's part, which was measured for a file of events, for a million."""
+    return float(chapter[part][figure]) * 1e6 / float(chapter["measured"]["events"])
 
 
 @dataclass(frozen=True)
@@ -128,7 +149,7 @@ class Requests:
             replaces. All counted.
     """
 
-    of_run: tuple[float, float] = (20, 11)
+    of_run: tuple[float, float] = (21, 12)
     of_file: tuple[float, float] = (0, 1)
     of_silver: tuple[float, float] = (0, 2)
     of_path: tuple[float, float] = (2, 1)
@@ -136,8 +157,8 @@ class Requests:
     of_write: tuple[float, float] = (10, 8)
     of_replaced: tuple[float, float] = (1, 0)
     files_in_path: float = 3
-    written: float = 7
-    replaced: float = 6
+    written: float = 8
+    replaced: float = 7
 
 
 @dataclass(frozen=True)
@@ -152,7 +173,6 @@ class Plan:
         provisioning_seconds: Glue's own, before the script starts, taken to be billed.
         bronze_days, silver_days: How long data are kept; by default for ever.
         queries_a_day: How often the five questions are asked.
-        is_clustered: Whether a task that writes silver holds one hour only, which is not so now.
 
     Raises:
         ValueError: A value is out of its range; the message has its name.
@@ -166,14 +186,13 @@ class Plan:
     bronze_days: float = math.inf
     silver_days: float = math.inf
     queries_a_day: float = 8
-    is_clustered: bool = False
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
             raise ValueError(f"version is {self.version!r}; it must be one of {VERSIONS}")
         lowest = {"minutes": BATCH_MINUTES, "workers": 2}
         for one in fields(self):
-            if one.name not in ("version", "is_clustered"):
+            if one.name != "version":
                 _refuse_unless_at_least(lowest.get(one.name, 0), one.name, getattr(self, one.name))
         if self.minutes > 1440:
             raise ValueError(f"minutes is {self.minutes}; it must be at most 1440, a run a day")
@@ -244,35 +263,35 @@ def break_even_minutes(plan: Plan, measured: Measured) -> float:
     return 60 * idle / work if work else math.inf
 
 
-# Gold tables with a partition for each date.
-DAILY_GOLD = 4
+def paths_read(plan: Plan) -> float:
+    """Published partitions that an average run reads, however many days of history there are.
 
-
-def paths_read(plan: Plan, days: float) -> float:
-    """Published partitions that an average run reads, after so many days of history.
-
-    The visitors of the date grow with each run of the day, silver with each run of the hour, and
-    the funnel has a partition for each date. Gold is read from the second run of the date on.
+    The visitors of the date have one for each hour that is over and each run of this one, silver
+    has one for each run of the hour. Gold and the funnel's part of the totals are read from the
+    second run of the date on, the totals always, with what the funnel now is.
     """
-    visitors = (plan.runs_a_day + 1) / 2
-    history = max(0, (plan.runs_a_day / 24 - 1) / 2)
-    gold = DAILY_GOLD * (1 - 1 / plan.runs_a_day)
+    before = max(0, (plan.runs_a_day / 24 - 1) / 2)  # in its hour, on average
+    # The first run of an hour reads the visitors of the last one twice, to merge them.
+    merged = 1 if plan.runs_a_day > 24 else 0
+    visitors = (min(plan.runs_a_day, 24) - 1) / 2 + before + 1 + merged
+    gold = (len(etl.DAILY_GOLD) + 1) * (1 - 1 / plan.runs_a_day) + 2
     # Silver and rollups of the run itself are read again.
-    return plan.files + history + 2 * plan.hours + visitors + gold + days
+    return plan.files + before + 2 * plan.hours + visitors + gold
 
 
 def silver_files(plan: Plan) -> float:
     """Data files of silver that a run writes: one of each of its tasks in each hour.
 
-    A task has some 200,000 lines, of any hour of the run. Clustered, it has those of one hour.
+    A task has some 200,000 lines, of any hour of the run; those of long runs have one hour's.
     """
     tasks = max(1, plan.millions / 0.2)
-    return max(tasks, plan.hours) if plan.is_clustered else tasks * plan.hours
+    files, clustered = tasks * plan.hours, tasks + plan.hours
+    return clustered if files - clustered > etl.FILES_WORTH_A_SHUFFLE else files
 
 
-def requests_per_run(plan: Plan, days: float, counted: Requests) -> tuple[float, float]:
-    """(PUT class, GET class) requests to S3 of an average run, after so many days of history."""
-    paths, silver = paths_read(plan, days), silver_files(plan)
+def requests_per_run(plan: Plan, counted: Requests) -> tuple[float, float]:
+    """(PUT class, GET class) requests to S3 of an average run."""
+    paths, silver = paths_read(plan), silver_files(plan)
     read = (paths - plan.hours) * counted.files_in_path + silver
     manifests = (1 + SWEEP_DAYS * plan.runs_a_day / 1000, 1)
     times = (
@@ -288,9 +307,9 @@ def requests_per_run(plan: Plan, days: float, counted: Requests) -> tuple[float,
     return sum(n * one[0] for n, one in times), sum(n * one[1] for n, one in times)
 
 
-def requests(plan: Plan, days: float, counted: Requests) -> float:
+def requests(plan: Plan, counted: Requests) -> float:
     """Dollars a month for the S3 requests of all runs."""
-    return plan.runs * _dollars(*requests_per_run(plan, days, counted))
+    return plan.runs * _dollars(*requests_per_run(plan, counted))
 
 
 def _dollars(puts: float, gets: float) -> float:
@@ -380,7 +399,7 @@ def month(plan: Plan, measured: Measured, months: float, counted: Requests | Non
     days = months * DAYS_A_MONTH
     return Month(
         glue=glue(plan, measured),
-        requests=requests(plan, days, counted or Requests()),
+        requests=requests(plan, counted or Requests()),
         athena=athena(plan, days),
         logs=logs(plan, measured),
         storage=storage(plan, measured, months),
@@ -525,7 +544,6 @@ def parser() -> argparse.ArgumentParser:
     add("--bronze-days", type=float, metavar="N", help="that bronze is kept (for ever)")
     add("--silver-days", type=float, metavar="N", help="that silver is kept (for ever)")
     add("--provisioning-seconds", type=float, metavar="N", help="of Glue's own, if billed (30)")
-    add("--clustered", action="store_true", dest="is_clustered", help="silver, by hour (it is not)")
     measured = made.add_argument_group("in place of what was measured")
     add = measured.add_argument
     add("--seconds-per-million", type=float, metavar="N", help="core-seconds of Spark (26.24)")
@@ -562,18 +580,29 @@ def answer(argv: Sequence[str]) -> str:
     return report(plans, measured) if as_text else as_json(plans, measured)
 
 
-# A block of the document: the command, then what it prints.
-BLOCK = re.compile(r"^```\n\$ python -m benchmarks\.cost(.*)\n(?:(?!```).*\n)*```$", re.MULTILINE)
-
-
 def brought_up_to_date(text: str) -> str:
     """A document whose blocks hold what their commands print now."""
+    return up_to_date(text, "benchmarks.cost", answer)
+
+
+def up_to_date(text: str, module: str, answer: Callable[[Sequence[str]], str]) -> str:
+    """A document whose blocks of `python -m <module>` hold what it prints now.
+
+    Args:
+        answer: What the module prints, given its arguments.
+    """
 
     def block(found: re.Match[str]) -> str:
         printed = answer(shlex.split(found[1]))
-        return f"```\n$ python -m benchmarks.cost{found[1]}\n{printed}\n```"
+        return f"```\n$ python -m {module}{found[1]}\n{printed}\n```"
 
-    return BLOCK.sub(block, text)
+    return blocks(module).sub(block, text)
+
+
+def blocks(module: str) -> re.Pattern[str]:
+    """Matches the blocks of a document: a command of the module, then what it prints."""
+    command = rf"\$ python -m {re.escape(module)}(.*)\n"
+    return re.compile(rf"^```\n{command}(?:(?!```).*\n)*```$", re.MULTILINE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -55,11 +55,18 @@ class JobLake:
                 str(file), self.outputs["SourceBucketName"], file.relative_to(root).as_posix()
             )
 
-    def run(self) -> float:
-        """One whole run of the job over what is new; returns its seconds."""
+    def run(self, at: datetime | None = None, **arguments: str) -> float:
+        """One whole run of the job over what is new; returns its seconds.
+
+        Args:
+            at: What the job's clock shows.
+            arguments: More job arguments.
+        """
         self.runs += 1
         started = time.perf_counter()
-        self.output = session.run_job(self.outputs, self.endpoint, self.bookmark, f"jr_{self.runs}")
+        self.output = session.run_job(
+            self.outputs, self.endpoint, self.bookmark, f"jr_{self.runs}", at=at, **arguments
+        )
         return time.perf_counter() - started
 
     def stages(self) -> dict[str, float]:
@@ -94,13 +101,13 @@ class JobLake:
         else:
             self.bookmark.write_bytes(bookmark)
 
-    def again(self) -> Callable[[], float]:
+    def again(self, at: datetime | None = None) -> Callable[[], float]:
         """A run over what is new now, that can be had again and again; returns its seconds."""
         start = self.state()
 
         def run() -> float:
             self.restore(start)
-            return self.run()
+            return self.run(at)
 
         return run
 

@@ -37,7 +37,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -60,6 +60,7 @@ SILVER = "silver.events_cleaned"
 QUARANTINE = "silver.events_quarantine"
 PRODUCT_HOURLY = "silver.product_hourly"
 VISITORS = "silver.daily_visitors"
+PRODUCT_TOTALS = "silver.product_totals"
 FUNNEL = "gold.conversion_funnel"
 HOURLY_REVENUE = "gold.hourly_revenue"
 TOP_PRODUCTS = "gold.top_products"
@@ -73,6 +74,7 @@ PUBLISH_ORDER = (
     PRODUCT_HOURLY,
     VISITORS,
     FUNNEL,
+    PRODUCT_TOTALS,
     HOURLY_REVENUE,
     TOP_PRODUCTS,
     CATEGORY,
@@ -301,10 +303,18 @@ def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -
             row["earliest"] = when - timedelta(days=options.max_event_age_days)
             row["latest"] = when + timedelta(days=options.max_event_lead_days)
         rows.append(row)
-    schema = "array<struct<source: string, file_id: int, earliest: timestamp, latest: timestamp>>"
-    # Not createDataFrame: evaluating its rows takes Python workers, which take a second to start.
+    schema = "source: string, file_id: int, earliest: timestamp, latest: timestamp"
+    return small_frame(spark, schema, rows)
+
+
+def small_frame(spark: SparkSession, schema: str, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    """A frame of the driver's rows.
+
+    Not createDataFrame: evaluating its rows takes Python workers, which take a second to start.
+    """
     document = json.dumps(rows, default=datetime.isoformat)
-    return spark.sql(f"select inline(from_json(:files, '{schema}'))", args={"files": document})
+    statement = f"select inline(from_json(:rows, 'array<struct<{schema}>>'))"
+    return spark.sql(statement, args={"rows": document})
 
 
 # Silver: one row per distinct valid event.
@@ -473,14 +483,45 @@ def visitors_by_run(silver: DataFrame) -> DataFrame:
 
 
 def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
-    """Those visitors that their date does not have yet."""
+    """Those visitors that their date does not have yet.
+
+    Late in the day those it has are many more than a batch brings, so they are looked up in the
+    batch's and not shuffled. Spark looks up a single long several times as fast as three values:
+    the join is by a hash, and what must be equal besides is put in words that it does not take for
+    more keys. Neither kind begins like the other.
+    """
     return sql(
         """
         select kind, id, event_date
-        from {found} left anti join {known} using (event_date, kind, id)
+        from {found} left anti join (
+            select /*+ broadcast(found) */ known.kind, known.id, known.event_date
+            from {known} as known left semi join {found} as found
+                on xxhash64(known.event_date, known.kind, known.id)
+                    = xxhash64(found.event_date, found.kind, found.id)
+                and startswith(known.id, found.id) and length(known.id) - length(found.id) = 0
+                and startswith(known.kind, found.kind)
+                and datediff(known.event_date, found.event_date) = 0
+        ) using (event_date, kind, id)
         """,
         found=found,
         known=known,
+    )
+
+
+def merged_visitors(old: DataFrame, targets: DataFrame) -> DataFrame:
+    """Visitors as they are, but in the partition that takes in theirs.
+
+    A run that died while it merged leaves them twice, in both partitions.
+    """
+    return sql(
+        """
+        select /*+ broadcast(targets) */ distinct kind, id, old.event_date, targets.target as run_id
+        from {old} as old join {targets} as targets
+            on old.event_date = targets.event_date
+            and coalesce(old.run_id, old.run) = targets.run_id
+        """,
+        old=old,
+        targets=targets,
     )
 
 
@@ -597,20 +638,38 @@ def user_activity(parts: DataFrame) -> DataFrame:
     )
 
 
-def top_products(funnel: DataFrame) -> DataFrame:
+def product_totals(parts: DataFrame) -> DataFrame:
+    """Views, carts and purchases per product, of all time."""
+    return sql(
+        """
+        select product_id, category, sum(views) as views, sum(add_to_carts) as add_to_carts,
+            sum(purchases) as purchases, 'all_time' as period
+        from {parts}
+        group by product_id, category
+        """,
+        parts=parts,
+    )
+
+
+def taken_away(parts: DataFrame) -> DataFrame:
+    """Parts that bring sums back to what they were without them."""
+    counts = (f"-{name} as {name}" for name in ("views", "add_to_carts", "purchases"))
+    return parts.selectExpr("product_id", "category", *counts)
+
+
+def top_products(totals: DataFrame) -> DataFrame:
     """The ten most viewed products of all time; ties by product_id, then category."""
     return sql(
         """
         select row_number() over (order by view_count desc, product_id, category) as rank,
-            product_id, category, view_count, 'all_time' as period
+            product_id, category, view_count, period
         from (
-            select product_id, category, sum(views) as view_count
-            from {funnel} group by product_id, category
-            having sum(views) > 0
+            select product_id, category, views as view_count, period
+            from {totals} where views > 0
             order by view_count desc, product_id, category limit 10
         )
         """,
-        funnel=funnel,
+        totals=totals,
     )
 
 
@@ -1154,6 +1213,7 @@ class Ledger:
     duplicates_in_lake: int = 0
     new_events: int = 0
     touched_hours: int = 0
+    newest_event: datetime | None = None
     partitions_published: int = 0
     bytes_written: int = 0
     stage_seconds: dict[str, float] = field(default_factory=dict)
@@ -1176,10 +1236,9 @@ LEDGER_SCHEMA = pa.schema(
             (name, pa.int64())
             for name in ("duplicates_in_batch", "duplicates_in_lake", "new_events")
         ),
-        *(
-            (name, pa.int64())
-            for name in ("touched_hours", "partitions_published", "bytes_written")
-        ),
+        ("touched_hours", pa.int64()),
+        ("newest_event", pa.timestamp("us", tz="UTC")),
+        *((name, pa.int64()) for name in ("partitions_published", "bytes_written")),
         ("stage_seconds", pa.map_(pa.string(), pa.float64())),
     ]
 )
@@ -1244,7 +1303,7 @@ class Run:
         with self._stage("gold"):
             if silver:
                 self._write_daily_gold({day.isoformat() for day in alive}, defaultdict(list))
-            self._write_top_products()
+            self._write_top_products(anew=True)
         with self._stage("publish"):
             self._publish()
         print(self.ledger.as_text(), flush=True)
@@ -1334,6 +1393,9 @@ class Run:
         distinct = sum(hour.events for hour in hours)
         ledger.duplicates_in_batch = sum(hour.copies for hour in hours) - distinct
         ledger.touched_hours = len(hours)
+        if hours:
+            newest = max(hour.latest for hour in hours)
+            ledger.newest_event = datetime.fromisoformat(newest).replace(tzinfo=UTC)
         steps: list[Callable[[], object]] = []
         if ledger.quarantined:
             steps.append(lambda: self._write_quarantine(events))
@@ -1398,7 +1460,7 @@ class Run:
             rows="count_if(not is_known)",
             known="count_if(is_known)",
         )
-        new_rows = silver_rows(counted.where("not is_known"), files)
+        new_rows = silver_rows(counted.where("not is_known"), files).transform(by_hour, hours)
         self.lake.write(SILVER, new_rows, meant=compared)
         self.ledger.new_events = compared["rows"]
         self.ledger.duplicates_in_lake = compared["known"]
@@ -1424,8 +1486,25 @@ class Run:
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
 
     def _write_visitors(self, batch: DataFrame) -> None:
-        known = self.lake.read(self.spark, VISITORS, self.published[VISITORS])
-        self.lake.write(VISITORS, new_visitors(visitors(batch), known))
+        """The visitors that their dates do not have yet; those of past periods are merged."""
+        lake = self.lake
+        published = self.published[VISITORS]
+        found = visitors(batch).persist()
+        known = lake.read(self.spark, VISITORS, published)
+        rows = new_visitors(found, known) if published else found
+        rows = rows.selectExpr("*", f"{quoted(lake.run_id)} as run_id")
+        merges, old = visitor_merges(published, lake.run_id), Counts()
+        if merges:
+            mergeable = old.of(lake.read(self.spark, VISITORS, list(merges)), rows="count(*)")
+            rows = rows.unionAll(merged_visitors(mergeable, targets_frame(self.spark, merges)))
+            kept = set(merges.values())
+            lake.outdated[VISITORS] = [one for one in merges if one not in kept]
+        try:
+            lake.write(VISITORS, rows)
+        finally:
+            found.unpersist()
+        if merges:
+            audit({"visitors to merge": (lake.rows_at(merges), old["rows"])})
 
     def _settled(self, dates: set[date]) -> Gold:
         """The published gold to which this run's rollups are all that is to be added.
@@ -1469,21 +1548,48 @@ class Run:
             self._write_daily_gold(anew, old)
             self._write_top_products()
 
-    def _write_top_products(self) -> None:
+    def _write_top_products(self, anew: bool = False) -> None:
+        """The ten, from totals to which this run's change of the funnel is added.
+
+        Totals hold the funnel as it was when their run published it. If a date of it is younger, a
+        run died in between, and they are summed up again from all dates.
+        """
         lake = self.lake
-        daily = lake.current(FUNNEL, lake.published(FUNNEL))
-        lake.write_few(TOP_PRODUCTS, top_products(lake.read(self.spark, FUNNEL, daily)))
+        dates, totals = lake.published(FUNNEL), lake.published(PRODUCT_TOTALS)
+        as_of = max((run_of(one.location) for one in totals), default="")
+        if anew or any(run_of(one.location) > as_of for one in dates):
+            parts = self._funnel(lake.current(FUNNEL, dates))
+        else:
+            made = {one.values for one in lake.written(FUNNEL).partitions}
+            replaced = self._funnel([one for one in dates if one.values in made])
+            parts = (
+                lake.read(self.spark, PRODUCT_TOTALS, totals)
+                .select(*replaced.columns)
+                .unionAll(taken_away(replaced))
+                .unionAll(self._funnel(lake.written(FUNNEL).partitions))
+            )
+        summed = product_totals(parts).coalesce(1).persist()
+        try:
+            side_by_side(
+                lambda: lake.write(PRODUCT_TOTALS, summed),
+                lambda: lake.write_few(TOP_PRODUCTS, top_products(summed)),
+            )
+        finally:
+            summed.unpersist()
+
+    def _funnel(self, partitions: Sequence[Partition]) -> DataFrame:
+        counts = ("product_id", "category", "views", "add_to_carts", "purchases")
+        return self.lake.read(self.spark, FUNNEL, partitions).select(*counts)
 
     def _write_daily_gold(self, anew: set[str], old: Gold) -> None:
         """Gold of some dates from all of their rollups, and of others from what is published of
         them and this run's rollups.
         """
         lake, spark = self.lake, self.spark
-        frames = {}
-        for name in (PRODUCT_HOURLY, VISITORS):
-            published = (one for one in self.published[name] if one.values[0] in anew)
-            frames[name] = lake.read(spark, name, lake.current(name, published))
-        products = frames[PRODUCT_HOURLY].persist()
+        products = lake.read(spark, PRODUCT_HOURLY, self._to_add_up(PRODUCT_HOURLY, anew)).persist()
+        people = lake.read(spark, VISITORS, self._to_add_up(VISITORS, anew))
+        if anew:
+            people = people.select("kind", "id", "event_date").distinct()
 
         def with_published(name: str, parts: DataFrame) -> DataFrame:
             if not old[name]:
@@ -1503,13 +1609,22 @@ class Run:
             lake.write_few(HOURLY_REVENUE, hourly_revenue(parts))
 
         def activity() -> None:
-            parts = activity_parts(products, frames[VISITORS])
+            parts = activity_parts(products, people)
             lake.write_few(ACTIVITY, user_activity(with_published(ACTIVITY, parts)))
 
         try:
             side_by_side(funnel, category, revenue, activity)
         finally:
             products.unpersist()
+
+    def _to_add_up(self, name: str, anew: set[str]) -> list[Partition]:
+        """All rollups of some dates, and of the others those that only this run has."""
+        published = {one.values: one for one in self.published[name]}
+        return [
+            one
+            for one in self.lake.current(name, published.values())
+            if one.values[0] in anew or one.values not in published
+        ]
 
     def _publish(self) -> None:
         """Move the pointers, table by table; what they pointed to is noted for the sweep first."""
@@ -1525,9 +1640,10 @@ class Run:
         involved = [*staged.values(), *before, *lake.outdated.values()]
         lake.note([partition for group in involved for partition in group])
         for name in PUBLISH_ORDER[:-1]:
-            lake.withdraw(lake.outdated.get(name, []))
             if staged[name]:
                 self.ledger.partitions_published += lake.publish(name, replaced[name])
+            # Only then: what is withdrawn may have been merged into what is published.
+            lake.withdraw(lake.outdated.get(name, []))
         self.ledger.bytes_written = sum(written.bytes for written in lake.staged.values())
         self._publish_ledger(account, replaced[LEDGER])
 
@@ -1541,7 +1657,7 @@ class Run:
     def _publish_ledger(self, account: Partition, before: dict[tuple[str, ...], Partition]) -> None:
         """Add this run to the ledger of its date, which is one small file."""
         lake = self.lake
-        self.ledger.finished_at = datetime.now(UTC)
+        self.ledger.finished_at = utc_now()
         rows = [row for found in before.values() for row in lake.ledger_rows(found)]
         table = pa.Table.from_pylist([*rows, asdict(self.ledger)], schema=LEDGER_SCHEMA)
         bucket, prefix = split_s3(account.location)
@@ -1557,22 +1673,82 @@ def side_by_side(*steps: Callable[[], object]) -> None:
             done.result()
 
 
+def visitor_merges(published: Sequence[Partition], run_id: str) -> dict[Partition, Partition]:
+    """Which partition takes in which, itself included, so that a date has few files at its end.
+
+    Once an hour is over, the partitions of its runs become that of its last one; a date's late
+    visitors, which come for weeks, become one partition for each day of runs. A run that dies
+    between moving the last one's pointer and withdrawing the others leaves them to be merged again.
+    """
+    periods = defaultdict(list)
+    for one in published:
+        day, run = one.values
+        # Run ids begin with the time to the second: 20261105T1207...
+        period = run[: 11 if run[:8] <= day.replace("-", "") else 8]
+        if run_id[: len(period)] > period:
+            periods[day, period].append(one)
+    return {
+        one: max(together, key=lambda other: other.values)
+        for together in periods.values()
+        if len(together) > 1
+        for one in together
+    }
+
+
+def targets_frame(spark: SparkSession, merges: dict[Partition, Partition]) -> DataFrame:
+    """One row per partition that is merged: its `event_date`, its `run_id`, and its `target`'s."""
+    rows = [
+        {"event_date": one.values[0], "run_id": one.values[1], "target": target.values[1]}
+        for one, target in merges.items()
+    ]
+    return small_frame(spark, "event_date: date, run_id: string, target: string", rows)
+
+
 def touched_hours(batch: DataFrame) -> list[Any]:
-    """The hours that the batch has events in: events, lines and time bounds of each."""
+    """The hours that the batch has events in: events, lines and time bounds of each.
+
+    The bounds are text in UTC: as values they would come in the time zone of this process.
+    """
     return sql(
         """
         select event_date, event_hour, count(*) as events, sum(copies) as copies,
-            min(event_timestamp) as earliest, max(event_timestamp) as latest
+            cast(min(event_timestamp) as string) as earliest,
+            cast(max(event_timestamp) as string) as latest
         from {batch} group by event_date, event_hour
         """,
         batch=batch,
     ).collect()
 
 
+# Files that a write must save for its rows to be shuffled once more.
+FILES_WORTH_A_SHUFFLE = 100
+
+
+def by_hour(rows: DataFrame, hours: Sequence[Any]) -> DataFrame:
+    """The same rows, those of an hour in few tasks: each task writes a file for each of its hours.
+
+    A run over a day would else leave a file per task and hour, tens of thousands. It costs a
+    shuffle, which a run over a file or two, late events included, does better without.
+    """
+    tasks = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    if tasks * len(hours) - (tasks + len(hours)) <= FILES_WORTH_A_SHUFFLE:
+        return rows
+    events = sum(hour.events for hour in hours)
+    shares = (
+        f"when event_date = date'{hour.event_date}' and event_hour = {hour.event_hour}"
+        f" then {max(1, round(tasks * hour.events / events))}"
+        for hour in hours
+        if tasks * hour.events > events
+    )
+    cases = " ".join(shares)
+    share = F.expr(f"pmod(hash(event_id), case {cases} else 1 end)" if cases else "0")
+    return rows.repartition(tasks, "event_date", "event_hour", share)
+
+
 def within(hours: Sequence[Any]) -> str:
     """Whether an event's time is within the batch's own bounds in its hour."""
 
-    def between(earliest: datetime, latest: datetime) -> str:
+    def between(earliest: str | datetime, latest: str | datetime) -> str:
         return f"event_timestamp between timestamp'{earliest}' and timestamp'{latest}'"
 
     # Late events can touch hundreds of hours; one wide range then beats a predicate of hundreds.
@@ -1582,6 +1758,8 @@ def within(hours: Sequence[Any]) -> str:
 
 
 def readable(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, list):
@@ -1589,6 +1767,10 @@ def readable(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {readable(count)}" for key, count in value.items()) or "-"
     return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def run_stamp(now: datetime) -> str:
@@ -1677,7 +1859,7 @@ def rebuild_plan(lake: Lake, dates: set[date]) -> str:
         [
             f"rebuild of {min(dates)} to {max(dates)}, dry run: nothing was written",
             f"  reads {len(silver)} partitions of silver, in {len(hours)} hours",
-            f"  would publish again: rollups of these, gold of {len(days)} dates, top_products",
+            f"  would publish again: rollups of these, gold of {len(days)} dates, all-time totals",
             *(f"    {day}: {sum(day == one for one, _ in hours)} hours" for day in days),
         ]
     )
@@ -1721,7 +1903,7 @@ def process_new_lines(
         return Run(spark, lake, ledger).process(frame)
     except ReadError as failure:
         print(f"{failure}. Reading file by file.", flush=True)
-    now = datetime.now(UTC)
+    now = utc_now()
     lake = lake.anew(now).latest()
     # What the bookmark handed out cannot be asked for, but it is among these files.
     lines, unreadable = read_files(spark, lake, pending_files(lake))
@@ -1850,6 +2032,9 @@ def split_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
 
 # The shell: everything that only exists inside a Glue job.
 
+# The namespace of what runs say to CloudWatch; role policies narrow the right to it.
+METRICS = "Capstone"
+
 
 def read_new_lines(glue_context: Any, source_path: str) -> DataFrame:
     """The lines of the files that the bookmark has not handed out yet; no columns if none.
@@ -1891,6 +2076,42 @@ def options_from(
         name: int(value) if name.endswith("_days") else value for name, value in given.items()
     }
     return Options(**values)
+
+
+def metrics_of(ledger: Ledger) -> dict[str, tuple[float, str]]:
+    """What a run says to CloudWatch: name -> (value, unit). Shares are percent.
+
+    A run without lines has no share and nothing fresh to tell of.
+    """
+    finished = ledger.finished_at or utc_now()
+    duplicates = ledger.duplicates_in_batch + ledger.duplicates_in_lake
+    found = {
+        "EventsIn": (ledger.lines, "Count"),
+        "RowsOut": (ledger.new_events, "Count"),
+        "Quarantined": (ledger.quarantined, "Count"),
+        "Duplicates": (duplicates, "Count"),
+        "RunSeconds": ((finished - ledger.started_at).total_seconds(), "Seconds"),
+    }
+    if ledger.lines:
+        found["QuarantineShare"] = (100 * ledger.quarantined / ledger.lines, "Percent")
+    if ledger.newest_event:
+        # Events can be dated ahead of the clock by a day.
+        age = max(0.0, (finished - ledger.newest_event).total_seconds())
+        found["FreshnessSeconds"] = (age, "Seconds")
+    return found
+
+
+def send_metrics(cloudwatch: Any, job_name: str, ledger: Ledger) -> None:
+    """Publish a run's metrics, without failing a run whose work is published."""
+    dimensions = [{"Name": "Job", "Value": job_name}]
+    data = [
+        {"MetricName": name, "Dimensions": dimensions, "Value": value, "Unit": unit}
+        for name, (value, unit) in metrics_of(ledger).items()
+    ]
+    try:
+        cloudwatch.put_metric_data(Namespace=METRICS, MetricData=data)
+    except (ClientError, BotoCoreError) as refused:
+        print(f"could not send metrics to CloudWatch: {refused}", flush=True)
 
 
 def sweep_up(lake: Lake, now: datetime) -> None:
@@ -1960,7 +2181,7 @@ def main(argv: list[str]) -> None:
     job = Job(glue_context)
     job.init(args["JOB_NAME"], args)
 
-    started = datetime.now(UTC)
+    started = utc_now()
     glue_run_id = args.get("JOB_RUN_ID", "")
     run_id = f"{run_stamp(started)}-{hashlib.sha256(glue_run_id.encode()).hexdigest()[:8]}"
     clients = {
@@ -1968,15 +2189,17 @@ def main(argv: list[str]) -> None:
         "config": Config(retries={"mode": "standard", "max_attempts": 8}),
     }
     glue, s3 = boto3.client("glue", **clients), boto3.client("s3", **clients)
+    cloudwatch = boto3.client("cloudwatch", **clients)
     lake = Lake(run_id, options, glue, s3).latest()
     ledger = Ledger(lake.run_id, glue_run_id, started)
     if options.rebuild or options.replay:
         do_again(Run(spark, lake, ledger), options)
         return
-    process_new_lines(
+    ledger = process_new_lines(
         spark, lake, ledger, lambda: read_new_lines(glue_context, options.source_path)
     )
     job.commit()
+    send_metrics(cloudwatch, args["JOB_NAME"], ledger)
     sweep_up(lake, started)
 
 

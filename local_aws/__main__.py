@@ -25,7 +25,10 @@ def main(argv: list[str] | None = None) -> int:
             arguments.data_dir,
             arguments.port,
             arguments.schedule_interval,
+            arguments.timeout_minute,
             enforce_iam=arguments.enforce_iam,
+            fresh=arguments.fresh,
+            schedules_fire=not arguments.no_schedules,
         )
     return env(arguments.data_dir)
 
@@ -34,8 +37,11 @@ def up(
     data_dir: Path,
     port: int,
     schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
     *,
     enforce_iam: bool = False,
+    fresh: bool = False,
+    schedules_fire: bool = True,
 ) -> int:
     """Serve in the foreground until SIGTERM or Ctrl-C.
 
@@ -43,7 +49,10 @@ def up(
         data_dir: Where it keeps its state.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
         enforce_iam: Deny what a caller's policies do not allow; see `local_aws.iam.enforcement`.
+        fresh: Begin empty.
+        schedules_fire: Whether schedules are ever due.
 
     Returns:
         0 when it was stopped, 2 when the port or the directory cannot be used.
@@ -54,7 +63,15 @@ def up(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        running = server.start(data_dir, port, schedule_interval, enforce_iam=enforce_iam)
+        running = server.start(
+            data_dir,
+            port,
+            schedule_interval,
+            timeout_minute,
+            enforce_iam=enforce_iam,
+            fresh=fresh,
+            schedules_fire=schedules_fire,
+        )
     except (httpd.PortInUse, DataDirError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -119,13 +136,29 @@ def _parser() -> argparse.ArgumentParser:
         help="let every schedule (EventBridge rules, Glue triggers) be due every so many seconds, "
         "in place of its own times",
     )
+    serve.add_argument(
+        "--timeout-minute",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long a minute lasts of a Glue job's Timeout and before a Lambda retry "
+        "(%(default)g)",
+    )
+    serve.add_argument(
+        "--no-schedules",
+        action="store_true",
+        help="let no schedule be due: for runs whose numbers must be the same every time",
+    )
+    serve.add_argument(
+        "--fresh", action="store_true", help="begin empty: delete the state of earlier runs"
+    )
     show = commands.add_parser("env", help="print the exports that point a shell at it")
     for command in (serve, show):
         command.add_argument(
             "--data-dir",
             type=Path,
             default=Path(DEFAULT_DATA_DIR),
-            help="directory of its state (%(default)s); cleared when it starts",
+            help="directory of its state (%(default)s), which outlives it",
         )
     return parser
 

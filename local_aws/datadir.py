@@ -9,8 +9,10 @@ from pathlib import Path
 
 MARKER = ".local-aws"
 ENDPOINT = "endpoint"
-# What the services keep below the directory. Only these are ever deleted.
-OWNED = ("s3", "s3-meta", "lambda", "glue", "athena", "iam", ENDPOINT)
+# What the services keep below the directory. Only these are ever deleted:
+OWNED = ("s3", "s3-meta", "state", "glue", "athena", "lambda", "iam", ENDPOINT)
+# and these at every start, because they belong to a process that has ended.
+PASSING = ("lambda", "glue/runs", "iam/classes", ENDPOINT)
 
 
 class DataDirError(Exception):
@@ -18,14 +20,14 @@ class DataDirError(Exception):
 
 
 class DataDir:
-    """A data directory, locked for this process until `release`.
+    """A data directory, locked for this process until `release`."""
 
-    The services keep their records in memory, so what an earlier process left here has no owner any
-    more and is cleared, but only in a directory that carries the marker of the embedded AWS.
-    """
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fresh: bool = False) -> None:
         """Take the directory, creating it when it is missing.
+
+        Args:
+            path: The directory.
+            fresh: Delete what an earlier embedded AWS left in it; nothing else is ever deleted.
 
         Raises:
             DataDirError: It belongs to something else, or another process uses it.
@@ -33,9 +35,14 @@ class DataDir:
         self.path = path.absolute()
         self._require_ours()
         self._lock = _locked(self.path / MARKER)
-        for name in OWNED:
+        for name in OWNED if fresh else PASSING:
             _delete(self.path / name)
-        (self.path / "s3").mkdir()
+        (self.path / "s3").mkdir(exist_ok=True)
+
+    @property
+    def state(self) -> Path:
+        """Where the records of the services are kept, see `local_aws.snapshots`."""
+        return self.path / "state"
 
     def publish(self, endpoint_url: str) -> None:
         """Write the address where scripts find it, `<data dir>/endpoint`."""

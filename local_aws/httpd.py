@@ -38,14 +38,22 @@ class _Handler(MotoRequestHandler):
         if not environ.get("wsgi.input_terminated"):
             length = int(environ.get("CONTENT_LENGTH") or 0)
             environ["wsgi.input"] = LimitedStream(self.rfile, length)
-        response = Response.from_app(self.server.app, environ, buffered=True)
+        response = Response.from_app(self.server.app, environ)
+        if "Content-Length" not in response.headers:
+            response.make_sequence()  # whose length is then known
+        try:
+            self._send(response, environ)
+        finally:
+            response.close()
+        self._drain(environ["wsgi.input"])
+
+    def _send(self, response: Response, environ: dict[str, Any]) -> None:
         self.send_response(response.status_code)
         for name, value in response.get_wsgi_headers(environ).to_wsgi_list():
             self.send_header(name, value)
         self.end_headers()
         for chunk in response.get_app_iter(environ):
             self.wfile.write(chunk)
-        self._drain(environ["wsgi.input"])
 
     @staticmethod
     def _drain(body: Any) -> None:

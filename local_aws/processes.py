@@ -1,7 +1,8 @@
 """Child processes of the embedded AWS: Lambda functions and Glue job runs.
 
 Each child leads its own process group, so that stopping it stops what it started (a JVM, for
-example), and all of them end with the server.
+example), and all of them end with the server. A server that is killed cannot end them; the next one
+in the same data directory does, before it serves anything.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ GRACE_SECONDS = 5.0
 
 _running: set[subprocess.Popen[Any]] = set()
 _lock = threading.Lock()
+_accepting = True
+
+
+class ShuttingDown(Exception):
+    """The embedded AWS stops: nothing is started any more."""
 
 
 def child_env(region: str, **extra: str) -> dict[str, str]:
@@ -58,13 +64,20 @@ def spawn(
         env: The child's whole environment, see `child_env`.
         cwd: Its working directory.
         streams: `stdin`, `stdout`, `stderr` (default: none, none, none) and other `Popen` options.
+
+    Raises:
+        ShuttingDown: `kill_all` was called.
     """
     defaults = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     options: dict[str, Any] = {**defaults, **streams}
-    process = subprocess.Popen(argv, env=dict(env), cwd=cwd, start_new_session=True, **options)  # noqa: S603 - argv is ours
     with _lock:
+        # Under the lock: no child may come between the last look of `kill_all` and its end.
+        if not _accepting:
+            raise ShuttingDown
+        process = subprocess.Popen(argv, env=dict(env), cwd=cwd, start_new_session=True, **options)  # noqa: S603 - argv is ours
         _running.difference_update([ended for ended in _running if ended.returncode is not None])
         _running.add(process)
+    _record(process.pid).write_text(_started(process.pid), encoding="ascii")
     return process
 
 
@@ -75,19 +88,64 @@ def kill(process: subprocess.Popen[Any]) -> None:
         process.wait(GRACE_SECONDS)
     _signal_group(process, signal.SIGKILL)
     process.wait()
+    _record(process.pid).unlink(missing_ok=True)
     with _lock:
         _running.discard(process)
 
 
+def end_orphans() -> None:
+    """End the children of a server that was killed in this data directory."""
+    for record in _records().glob("*"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # Another process may have the number by now.
+            if _started(int(record.name)) == record.read_text(encoding="ascii"):
+                os.killpg(int(record.name), signal.SIGKILL)
+        record.unlink()
+
+
+def accept() -> None:
+    """Let children be started again, after `kill_all`."""
+    global _accepting
+    _accepting = True
+
+
+def accepting() -> bool:
+    """Whether children may be started."""
+    return _accepting
+
+
 def kill_all() -> None:
-    """Stop every child that still runs."""
+    """Stop every child that still runs, and let none be started until `accept`."""
+    global _accepting
     with _lock:
+        _accepting = False
         running = list(_running)
     for process in running:
         if process.poll() is None:
             _signal_group(process, signal.SIGTERM)
     for process in running:
         kill(process)
+
+
+def _records() -> Path:
+    folder = settings.current().data_dir / "children"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _record(pid: int) -> Path:
+    return _records() / str(pid)
+
+
+def _started(pid: int) -> str:
+    """When a process was started, as its system says it; empty when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:  # it has ended, or this is not Linux
+        command = ["ps", "-o", "lstart=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False)
+        return shown.stdout.strip()
+    return stat.rsplit(")", 1)[1].split()[19]
 
 
 def _signal_group(process: subprocess.Popen[Any], number: signal.Signals) -> None:

@@ -95,6 +95,8 @@ shared = Schedules()
 
 
 def _next(expression: Expression, when: datetime) -> datetime | None:
+    if not settings.current().schedules:
+        return None
     interval = settings.current().schedule_interval
     if interval is not None:
         return when + timedelta(seconds=interval)

@@ -11,7 +11,7 @@ import importlib
 import json
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,23 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from local_aws import processes, schedules, settings
+from local_aws import locks, processes, restored, schedules, settings
 from local_aws.cloudformation import callbacks
 from local_aws.datadir import DataDir
 from local_aws.errors import NotSupported
 from local_aws.httpd import Server
 from local_aws.iam import enforcement
+from local_aws.snapshots import Snapshots
 
 EXTENSIONS = (
     "s3",
     "awslambda",
     "cloudformation",
+    "events",
+    "events.scheduled",
     "glue",
     "athena",
+    "logs",
     "budgets",
     "dataquality",
     "sqs",
@@ -65,6 +69,7 @@ SERVICES = frozenset(
 ONE_AT_A_TIME = frozenset(
     ["budgets", "cloudwatch", "events", "glue", "iam", "kms", "logs", "sns", "sts"]
 )
+READING = frozenset({"GET", "HEAD"})
 XML_SERVICES = frozenset(["cloudformation", "cloudwatch", "iam", "s3", "sns", "sts"])
 
 ROLE_NAME = "LabRole"
@@ -84,14 +89,16 @@ class RunningServer:
     endpoint_url: str
     _server: Server
     _data_dir: DataDir
+    _snapshots: Snapshots
 
     def stop(self) -> None:
-        """Stop serving, kill every child process, free the port and forget all records."""
+        """Stop serving, kill every child process, write all records and free the port."""
         self._server.shutdown()
         schedules.shared.stop()
         processes.kill_all()
         self._server.hang_up()
         self._server.server_close()
+        self._snapshots.stop()
         BackendDict.reset()
         self._data_dir.release()
         _one_at_a_time.release()
@@ -101,40 +108,61 @@ def start(
     data_dir: Path,
     port: int = 0,
     schedule_interval: float | None = None,
+    timeout_minute: float = 60.0,
     *,
     enforce_iam: bool = False,
+    fresh: bool = False,
+    schedules_fire: bool = True,
 ) -> RunningServer:
     """Start an embedded AWS in threads of this process, which can hold one at a time.
 
     Args:
-        data_dir: Where it keeps its state; see `local_aws.datadir` for what happens to old state.
+        data_dir: Where it keeps its state, and goes on from what is there.
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
+        timeout_minute: Seconds that a minute of a Glue job's Timeout lasts; see `Settings`.
         enforce_iam: Deny what a caller's policies do not allow; see `local_aws.iam.enforcement`.
+        fresh: Delete what is in the directory, and begin empty.
+        schedules_fire: Whether schedules are ever due.
 
     Raises:
         local_aws.httpd.PortInUse: The port is taken.
-        local_aws.datadir.DataDirError: The directory cannot be used.
+        local_aws.datadir.DataDirError: The directory, or the state in it, cannot be used.
         RuntimeError: This process holds one already.
     """
     if not _one_at_a_time.acquire(blocking=False):
         raise RuntimeError("An embedded AWS already runs in this process; stop it first.")
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(_one_at_a_time.release)
-        directory = DataDir(data_dir)
+        directory = DataDir(data_dir, fresh)
         on_failure.callback(directory.release)
-        server = Server(port, Dispatcher())
+        snapshots = Snapshots(directory.state, SERVICES)
+        server = Server(port, Dispatcher(snapshots.touch))
         on_failure.callback(server.server_close)
-        chosen = settings.Settings(directory.path, server.port, schedule_interval, enforce_iam)
-        settings.configure(chosen)
+        settings.configure(
+            settings.Settings(
+                directory.path,
+                server.port,
+                schedule_interval,
+                timeout_minute,
+                schedules_fire,
+                enforce_iam,
+            )
+        )
+        on_failure.callback(BackendDict.reset)
         install_extensions()
-        _create_lab_role()
+        processes.end_orphans()
+        processes.accept()
+        snapshots.load()
+        restored.settle()
+        _ensure_lab_role()
         enforcement.begin()
         on_failure.pop_all()
+    snapshots.start()
     threading.Thread(target=server.serve_forever, name="local-aws", daemon=True).start()
     endpoint_url = settings.current().endpoint_url
     directory.publish(endpoint_url)
-    return RunningServer(endpoint_url, server, directory)
+    return RunningServer(endpoint_url, server, directory, snapshots)
 
 
 def install_extensions() -> None:
@@ -144,10 +172,12 @@ def install_extensions() -> None:
         importlib.import_module(f"local_aws.{name}").install()
 
 
-def _create_lab_role() -> None:
+def _ensure_lab_role() -> None:
+    backend = iam_backends[settings.ACCOUNT_ID]["aws"]
+    if ROLE_NAME in {role.name for role in backend.get_roles()}:
+        return
     principals = {"Service": [f"{service}.amazonaws.com" for service in TRUSTED]}
     statement = {"Effect": "Allow", "Principal": principals, "Action": "sts:AssumeRole"}
-    backend = iam_backends[settings.ACCOUNT_ID]["aws"]
     backend.create_role(
         role_name=ROLE_NAME,
         assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
@@ -166,9 +196,11 @@ def _create_lab_role() -> None:
 class Dispatcher(DomainDispatcherApplication):
     """Moto's dispatcher: refuses unknown services, and answers errors in the caller's format."""
 
-    def __init__(self) -> None:
+    def __init__(self, answered: Callable[[str], None]) -> None:
+        """Take what to call with the name of a service that may have changed."""
         super().__init__(_create_app)
-        self._locks = {service: threading.Lock() for service in ONE_AT_A_TIME}
+        self._answered_by = answered
+        self._locks = {service: locks.of(service) for service in ONE_AT_A_TIME}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(callbacks.PATH):
@@ -176,6 +208,8 @@ class Dispatcher(DomainDispatcherApplication):
         if environ["PATH_INFO"] == enforcement.PATH:
             return enforcement.answer_file_system(environ, start_response)
         service, answer = self._answered(environ)
+        if service in SERVICES and not (service == "s3" and environ["REQUEST_METHOD"] in READING):
+            self._answered_by(service)
         if answer.status_code >= 400 and _speaks_xml(service, environ):
             answer = _as_xml(service, answer)
         body: Iterable[bytes] = answer(environ, start_response)
@@ -189,7 +223,8 @@ class Dispatcher(DomainDispatcherApplication):
             if enforcement.is_on():
                 enforcement.check_request(service, environ)
             with self._locks.get(service, contextlib.nullcontext()):
-                return service, Response.from_app(app, environ, buffered=True)
+                # Objects are sent while they are read.
+                return service, Response.from_app(app, environ, buffered=service != "s3")
         except JsonRESTError as refusal:
             return service, refusal.get_response(environ)
         except NotImplementedError as gap:
@@ -204,7 +239,12 @@ class Dispatcher(DomainDispatcherApplication):
 def _create_app(service: Any) -> Any:
     if service not in SERVICES:
         raise NotSupported(f"the service {service!r}", f"It has: {', '.join(sorted(SERVICES))}.")
-    return create_backend_app(service)
+    app = create_backend_app(service)
+    # Flask's debugging, which moto turns on, makes a class for each request that has a body, in a
+    # cycle that keeps the body in memory until the collector comes by. Only this of it is wanted:
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
 
 
 def _speaks_xml(service: str, environ: dict[str, Any]) -> bool:

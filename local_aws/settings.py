@@ -23,12 +23,17 @@ class Settings:
         port: The loopback port it listens on.
         schedule_interval: Seconds between two times that any schedule is due, in place of the times
             that its expression gives; None leaves them as they are.
+        timeout_minute: Seconds that a minute lasts of a Glue job's Timeout, of the wait before a
+            Lambda function gets an event again, and of an event's age.
+        schedules: Whether schedules are ever due.
         enforce_iam: Whether it denies what a caller's policies do not allow.
     """
 
     data_dir: Path
     port: int
     schedule_interval: float | None = None
+    timeout_minute: float = 60.0
+    schedules: bool = True
     enforce_iam: bool = False
 
     @property

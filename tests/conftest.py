@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
 
@@ -106,7 +108,18 @@ def new_lab(
     return create
 
 
+@pytest.fixture(scope="session")
+def used_labs() -> list[Lab]:
+    """Labs that no test needs any more; deploying one takes longer than most tests do."""
+    return []
+
+
 @pytest.fixture
-def lab(new_lab: Callable[[], Lab]) -> Lab:
-    """A freshly deployed, empty lake of one's own."""
-    return new_lab()
+def lab(new_lab: Callable[[], Lab], used_labs: list[Lab]) -> Iterator[Lab]:
+    """An empty lake of one's own, new or wiped."""
+    lab = used_labs.pop() if used_labs else new_lab()
+    yield lab
+    # A test that has taken the stack apart keeps it.
+    with contextlib.suppress(ClientError):
+        lab.wipe()
+        used_labs.append(lab)

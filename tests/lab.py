@@ -152,6 +152,8 @@ class Lab:
             for r in self.rows(etl.SILVER)
         ]
         assert len(silver) == len(set(silver)), "silver holds an event twice"
+        people = [(r["event_date"], r["kind"], r["id"]) for r in self.rows(etl.VISITORS)]
+        assert len(people) == len(set(people)), "a date holds a visitor twice"
         quarantine = self.rows(etl.QUARANTINE)
         return oracle.Tables(
             bronze=len(self.rows(etl.BRONZE)),
@@ -165,6 +167,10 @@ class Lab:
                 (day(r), r["event_hour"]): (r["total_revenue"], r["transaction_count"])
                 for r in self.rows(etl.HOURLY_REVENUE)
             },
+            totals={
+                (r["product_id"], r["category"]): (r["views"], r["add_to_carts"], r["purchases"])
+                for r in self.rows(etl.PRODUCT_TOTALS)
+            },
             top=sorted(
                 (r["rank"], r["product_id"], r["category"], r["view_count"])
                 for r in self.rows(etl.TOP_PRODUCTS)
@@ -175,6 +181,26 @@ class Lab:
                 for r in self.rows(etl.ACTIVITY)
             },
         )
+
+    def wipe(self) -> None:
+        """Empty the lake and its raw files."""
+        s3, glue = self.client("s3"), self.client("glue")
+        for name in etl.PUBLISH_ORDER:
+            layer, _, table = name.partition(".")
+            database = self.outputs[f"{layer.capitalize()}Database"]
+            values = [{"Values": list(one)} for one in self.partitions(name)]
+            for chunk in etl.chunks(values, 25):
+                glue.batch_delete_partition(
+                    DatabaseName=database, TableName=table, PartitionsToDelete=chunk
+                )
+        for bucket in (self.outputs["SourceBucketName"], self.outputs["AnalyticsOutputBucket"]):
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+                if objects:
+                    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        self.files.clear()
+        self.pending.clear()
 
     def expected(self) -> oracle.Tables:
         """What the oracle says of every file that was put."""

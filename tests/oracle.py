@@ -46,6 +46,7 @@ class Tables:
     reasons: Counter[str] = field(default_factory=Counter)
     funnel: dict[tuple[date, str, str], Row] = field(default_factory=dict)
     hourly: dict[tuple[date, int], tuple[Decimal, int]] = field(default_factory=dict)
+    totals: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     top: list[tuple[int, str, str, int]] = field(default_factory=list)
     category: dict[tuple[date, str], Row] = field(default_factory=dict)
     activity: dict[date, tuple[int, int, int]] = field(default_factory=dict)
@@ -245,11 +246,20 @@ def fill_gold(tables: Tables, events: list[Row]) -> None:
         day: (len({r["user_id"] for r in rows}), len({r["session_id"] for r in rows}), len(rows))
         for day, rows in by_date.items()
     }
-    views: Counter[tuple[str, str]] = Counter()
-    for (_, product, category), row in tables.funnel.items():
-        views[product, category] += row["views"]
+    tables.totals = all_time(tables.funnel)
+    views = {product: counts[0] for product, counts in tables.totals.items()}
     ranking = sorted((-n, product, category) for (product, category), n in views.items() if n)
     tables.top = [(i + 1, p, c, -n) for i, (n, p, c) in enumerate(ranking[:10])]
+
+
+def all_time(funnel: dict[tuple[date, str, str], Row]) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Views, carts and purchases of each product, all dates summed."""
+    totals: dict[tuple[str, str], tuple[int, ...]] = {}
+    for (_, product, category), row in funnel.items():
+        counts = (row["views"], row["add_to_carts"], row["purchases"])
+        before = totals.get((product, category), (0, 0, 0))
+        totals[product, category] = tuple(map(sum, zip(before, counts, strict=True)))
+    return totals
 
 
 def count(rows: list[Row], kind: str) -> int:

@@ -65,13 +65,15 @@ def published(lake: rival.DuckLake) -> oracle.Tables:
     assert found[rival.SILVER] == [(len(set(silver)),)], "silver holds an event twice"
     rejected = lake.query(rival.QUARANTINE, "select source, reasons from rows")
     assert found[rival.QUARANTINE] == [(len(rejected),)]
+    funnel = keyed(found[rival.FUNNEL], 3, oracle.funnel_row([]))
     return oracle.Tables(
         bronze=found[rival.BRONZE][0][0],
         silver={(row[0].replace(tzinfo=UTC), *row[1:]) for row in silver},
         quarantine=Counter((key_of(one), ",".join(sorted(why))) for one, why in rejected),
         reasons=Counter(reason for _, why in rejected for reason in why),
-        funnel=keyed(found[rival.FUNNEL], 3, oracle.funnel_row([])),
+        funnel=funnel,
         hourly={row[:2]: row[2:] for row in found[rival.HOURLY_REVENUE]},
+        totals=oracle.all_time(funnel),  # the rival reads all dates each time
         top=found[rival.TOP_PRODUCTS],
         category=keyed(found[rival.CATEGORY], 2, oracle.category_row([])),
         activity={row[0]: row[1:] for row in found[rival.ACTIVITY]},

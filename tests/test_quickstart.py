@@ -1,11 +1,9 @@
-"""The README's quick start on AWS, word for word, on the embedded AWS."""
+"""The README's quick start and the other pages' commands, word for word, on the embedded AWS."""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,33 +11,23 @@ from typing import Any
 
 import nbformat
 import pytest
+from documented import ROOT, do, inline_commands, queries, steps
+from template_schemas import tables
 
-from tools import notebook
+from tools import notebook, record
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
 STACK = "capstone-student-001"
-STEPS = dict(
-    re.findall(
-        r"<!-- step: (\w+) -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
-    )
-)
-
-
-def do(step: str) -> str:
-    """Run a step of the README in a shell with the packages of this environment on its PATH."""
-    assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", STEPS[step]],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PATH": path},
-    )
-    assert done.returncode == 0, f"{step}: {done.stdout}{done.stderr}"
-    return done.stdout
+CHECKLIST = steps("docs/DEPLOYMENT_CHECKLIST.md")
+PAGES = [
+    "docs/DEPLOYMENT_CHECKLIST.md",
+    "docs/PIPELINE_DOCUMENTATION.md",
+    "docs/QUERIES_REFERENCE.md",
+]
+# What must come of a documented query whatever the events are.
+NO_ROWS = {"unbalanced runs", "twice in silver"}
+ONE_ROW = {"three routes", "freshness", "unique users of a period"}
 
 
 def ensured(report: str) -> list[str]:
@@ -50,9 +38,12 @@ def ensured(report: str) -> list[str]:
 def test_the_readmes_quick_start_works_word_for_word(
     aws_env: dict[str, str], client: Callable[[str], Any], tmp_path: Path
 ) -> None:
-    assert list(STEPS) == ["deploy", "generate", "notebook", "run", "query", "teardown"]
-    do("deploy")
+    readme = steps("README.md")
+    assert list(readme) == ["deploy", "generate", "notebook", "run", "query", "teardown"]
+    assert do(CHECKLIST["account"]).strip().endswith(":role/LabRole")
+    do(readme["deploy"])
     every_resource_exists(client)
+    assert do(CHECKLIST["stack"]).startswith("CREATE_COMPLETE\n")
     few = {
         "BUCKET": f"capstone-events-student-001-{ACCOUNT}",
         "MIN_EVENTS": "300",
@@ -61,16 +52,22 @@ def test_the_readmes_quick_start_works_word_for_word(
     client("lambda").update_function_configuration(
         FunctionName="capstone-event-generator-student-001", Environment={"Variables": few}
     )
-    do("generate")
-    do("notebook")
+    do(readme["generate"])
+    assert do(CHECKLIST["files"]).strip().endswith(".jsonl.gz")
+    do(readme["notebook"])
     report = (ROOT / "build" / "build_pipeline.html").read_text()
     assert set(ensured(report)) == {"created"}
     assert len(ensured(report)) == 7
     assert "Third run: 0 files, 0 lines, 0 new events" in report
+    assert do(CHECKLIST["runs"]).count("SUCCEEDED") == 3
+    documented_commands_work(client)
 
-    assert '"JobRunId"' in do("run")
+    assert len(within_text := inline_commands("docs/DEPLOYMENT_CHECKLIST.md")) == 3
+    for command in within_text:
+        do(command)
+    assert '"JobRunId"' in do(readme["run"])
     wait_for_run(client)
-    execution = re.search(r'"QueryExecutionId": "(.*)"', do("query"))
+    execution = re.search(r'"QueryExecutionId": "(.*)"', do(readme["query"]))
     assert execution
     found = rows_of(client, execution[1])
     assert [row[0] for row in found] == ["rank", *map(str, range(1, len(found)))]
@@ -78,11 +75,45 @@ def test_the_readmes_quick_start_works_word_for_word(
     again = executed_again(tmp_path)
     assert set(ensured(again)) == {"unchanged"}
     assert len(ensured(again)) == 7
-    do("teardown")
+    do(readme["teardown"])
     nothing_is_left(client)
 
 
 ACCOUNT = "123456789012"
+
+
+def documented_commands_work(client: Callable[[str], Any]) -> None:
+    """What the pages say to run on a pipeline that has run three times."""
+    assert re.fullmatch(r"\d+\t\d+\n", do(CHECKLIST["bookmark"]))
+    assert do(steps("docs/PIPELINE_DOCUMENTATION.md")["last-runs"]).count("SUCCEEDED") == 3
+    assert do(steps("docs/QUERIES_REFERENCE.md")["ask"]).startswith("event_date\tunique_users\t20")
+    stack = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    answers = {
+        name: record.answer(sql, outputs) for page in PAGES for name, sql in queries(page).items()
+    }
+    assert len(answers) > 10
+    for name, found in answers.items():
+        assert found["row_count"] == 0 or name not in NO_ROWS, name
+        assert found["row_count"] == 1 or name not in ONE_ROW, name
+    (three,) = answers["three routes"]["rows"]
+    assert len(set(three)) == 1
+    assert int(three[0]) > 0
+    assert answers["ledger"]["row_count"] == 3
+    what_is_recorded_is_there(outputs)
+
+
+def what_is_recorded_is_there(outputs: dict[str, str]) -> None:
+    """What `make record` takes of a run into the pages."""
+    examples = dict(record.examples(outputs))
+    wanted = {f"{layer}.{name}" for layer in ("bronze", "silver", "gold") for name in tables(layer)}
+    assert examples.keys() == wanted
+    empty = {name for name, found in examples.items() if not found["rows"]}
+    assert empty == {"silver.events_quarantine"}
+    assert {name for name, found in examples.items() if not found["example"]} <= set(record.SHOWN)
+    ledger = record.answer("select * from pipeline_runs order by run_id", outputs)
+    first, *_ = record.runs(ledger, outputs["GlueJobName"])
+    assert set(first["stage_seconds"]) == {"bronze", "silver", "rollups", "gold", "publish"}
 
 
 def every_resource_exists(client: Callable[[str], Any]) -> None:

@@ -7,6 +7,7 @@ everything that it started.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ import boto3
 
 import generate_sample_data
 from local_aws.settings import DEFAULT_REGION
-from tools import local
+from tools import local, record
 from tools.notebook import execute, write_report
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +117,7 @@ def prepare() -> None:
     shutil.copy(ROOT / "queries.sql", WORK)
 
 
-def run() -> None:
+def run(is_recorded: bool) -> None:
     prepare()
     with local.embedded_aws(WORK / "aws") as aws:
         with step(1):
@@ -134,12 +135,20 @@ def run() -> None:
         with step(6):
             write_report(notebook, REPORT)
             print(f"      {REPORT}")
+        if is_recorded:
+            record.record(notebook, outputs, local.read_queries(ROOT / "queries.sql"))
+            print(f"      {record.FOLDER}")
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="The whole pipeline on the embedded AWS.")
+    parser.add_argument(
+        "--record", action="store_true", help="keep what the documents show in docs/recorded/"
+    )
+    options = parser.parse_args(argv)
     started = time.monotonic()
     try:
-        run()
+        run(options.record)
     except StepFailed as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1

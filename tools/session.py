@@ -7,8 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pyspark.sql import SparkSession
 
@@ -104,12 +106,19 @@ def job_options(outputs: dict[str, str]) -> dict[str, str]:
     }
 
 
+def find_awsglue() -> None:
+    """Let this process import the library that job runs have."""
+    if str(RUNTIME) not in sys.path:
+        sys.path.append(str(RUNTIME))
+
+
 def run_job(
     outputs: dict[str, str],
     endpoint: str,
     bookmark: Path,
     run: str,
     around: Iterable[contextlib.AbstractContextManager[Any]] = (),
+    at: datetime | None = None,
     **arguments: Any,
 ) -> str:
     """One run of the job in this process's session, as Glue would start it; returns its output.
@@ -119,10 +128,10 @@ def run_job(
         bookmark: The file that keeps the job's bookmark.
         run: The run's Glue id.
         around: Entered for the length of the run.
+        at: What the job's clock shows; by default the time that it is.
         arguments: More job arguments, or other ones.
     """
-    if str(RUNTIME) not in sys.path:
-        sys.path.append(str(RUNTIME))  # awsglue, as a job run has it
+    find_awsglue()
     given = {
         "JOB_NAME": outputs["GlueJobName"],
         "JOB_RUN_ID": run,
@@ -141,5 +150,7 @@ def run_job(
         stack.enter_context(contextlib.redirect_stdout(printed))
         for one in around:
             stack.enter_context(one)
+        if at:
+            stack.enter_context(mock.patch.object(etl, "utc_now", return_value=at))
         etl.main(argv)
     return printed.getvalue()

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import OptimizeError, ParseError, SqlglotError
+from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.resolver import Resolver
 from sqlglot.optimizer.scope import traverse_scope
@@ -16,50 +15,15 @@ from sqlglot.schema import MappingSchema
 
 from local_aws.athena import types as t
 from local_aws.athena.catalog import Catalog, Table
-from local_aws.athena.errors import InvalidRequest, QueryFailed
-from local_aws.athena.typing import TYPED, TrinoAnnotator
-from local_aws.errors import NotSupported
+from local_aws.athena.errors import QueryFailed
+from local_aws.athena.names import CATALOG
+from local_aws.athena.parsing import parse_query
+from local_aws.athena.typing import TrinoAnnotator
+from local_aws.athena.views import View, is_view, view_of
 
-CATALOG = "awsdatacatalog"
-
-# The grammar around expressions. What is neither here nor in `TYPED` is refused.
-_STRUCTURE = frozenset(
-    {
-        exp.CTE,
-        exp.Column,
-        exp.DataType,
-        exp.DataTypeParam,
-        exp.Distinct,
-        exp.Except,
-        exp.From,
-        exp.Group,
-        exp.Having,
-        exp.Identifier,
-        exp.Intersect,
-        exp.Interval,
-        exp.Join,
-        exp.Limit,
-        exp.Offset,
-        exp.Order,
-        exp.Ordered,
-        exp.Select,
-        exp.Star,
-        exp.Table,
-        exp.TableAlias,
-        exp.Tuple,
-        exp.Union,
-        exp.Var,
-        exp.Where,
-        exp.WindowSpec,
-        exp.With,
-    }
-)
+# The views that are being expanded, outermost first.
+_Views = tuple[tuple[str, str], ...]
 _UNNAMED = "__unnamed"
-_STATEMENTS = re.compile(
-    "ALTER|ANALYZE|CREATE|DEALLOCATE|DELETE|DESC|DESCRIBE|DROP|EXECUTE|EXPLAIN|INSERT|MERGE|MSCK|"
-    "PREPARE|REPAIR|SELECT|SHOW|TABLE|UNLOAD|UPDATE|USE|VACUUM|VALUES|WITH",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -70,47 +34,15 @@ class Query:
         tree: The query, names resolved, every expression typed.
         columns: Names and types of the result's columns.
         tables: The catalog's table for each mention of one in the tree, by `id` of the mention.
+        unnamed: Places of the columns that the query gives no name.
+        untyped: Places of the columns that are nothing but null.
     """
 
     tree: exp.Query
     columns: list[tuple[str, exp.DataType]]
     tables: dict[int, Table]
-
-
-def parse_query(sql: str) -> exp.Query:
-    """The one query in `sql`.
-
-    Raises:
-        InvalidRequest: It is not exactly one statement, or not SQL.
-        NotSupported: It is no query, or uses something that DuckDB might answer differently from
-            Trino.
-    """
-    tree = _parse(sql)
-    if not isinstance(tree, exp.Query):
-        raise NotSupported(
-            f"the Athena statement {tree.key.upper()}", "It has SELECT, WITH, SHOW and DESCRIBE."
-        )
-    for node in tree.walk():
-        if type(node) not in TYPED and type(node) not in _STRUCTURE:
-            raise NotSupported(f"{_described(node)} in Athena queries")
-    return tree
-
-
-def _parse(sql: str) -> exp.Expr:
-    first = re.match(r"(?:\s|--.*\n|/\*(?s:.*?)\*/)*(\w+)", sql)
-    if first and not _STATEMENTS.fullmatch(first.group(1)):
-        line = sql.count("\n", 0, first.start(1)) + 1
-        column = first.start(1) - sql.rfind("\n", 0, first.start(1))
-        raise InvalidRequest(f"line {line}:{column}: mismatched input '{first.group(1)}'")
-    try:
-        statements = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
-    except SqlglotError as error:
-        raise InvalidRequest(_syntax_message(error)) from None
-    if not statements:
-        raise InvalidRequest("Query string is empty: write one statement")
-    if len(statements) > 1:
-        raise InvalidRequest(f"Only one sql statement is allowed. Got: {sql}")
-    return statements[0]
+    unnamed: frozenset[int]
+    untyped: frozenset[int]
 
 
 def analyse(tree: exp.Query, catalog: Catalog, database: str) -> Query:
@@ -120,6 +52,11 @@ def analyse(tree: exp.Query, catalog: Catalog, database: str) -> Query:
         QueryFailed: A name does not exist.
         NotSupported: A table is of a kind that cannot be read here.
     """
+    return _analysed(tree, catalog, database, ())
+
+
+def _analysed(tree: exp.Query, catalog: Catalog, database: str, within: _Views) -> Query:
+    tree = _with_views_expanded(tree, catalog, database, within)
     tables = _tables(tree, catalog, database)
     schema = _schema(tables)
     _mark_unnamed(tree)
@@ -134,7 +71,47 @@ def analyse(tree: exp.Query, catalog: Catalog, database: str) -> Query:
     annotator = TrinoAnnotator(schema)
     annotator.annotate(tree)
     mentions = {id(node): tables[node.db, node.name] for node in base_tables(tree)}
-    return Query(tree, _result_columns(tree, annotator), mentions)
+    unnamed = {n for n, each in enumerate(tree.selects) if each.alias.startswith(_UNNAMED)}
+    kinds = _column_types(tree, annotator)
+    untyped = {n for n, kind in enumerate(kinds) if kind.is_type(exp.DType.NULL)}
+    columns = _result_columns(tree, kinds)
+    return Query(tree, columns, mentions, frozenset(unnamed), frozenset(untyped))
+
+
+def _with_views_expanded(
+    tree: exp.Query, catalog: Catalog, database: str, within: _Views
+) -> exp.Query:
+    """The query, with each view that it mentions replaced by the view's own query."""
+    for node in list(base_tables(tree)):
+        key = ((node.db or database).lower(), node.name.lower())
+        entry = catalog.entry(*key)
+        if entry is None or not is_view(entry):
+            continue
+        if key in within:
+            message = f"View is recursive: '{CATALOG}.{'.'.join(key)}'"
+            raise QueryFailed("VIEW_IS_RECURSIVE", message, node)
+        query = _view_query(view_of(entry), key, catalog, (*within, key), node)
+        alias = exp.TableAlias(this=exp.to_identifier((node.alias or node.name).lower()))
+        node.replace(exp.Subquery(this=query, alias=alias, joins=node.args.get("joins")))
+    return tree
+
+
+def _view_query(
+    view: View, key: tuple[str, str], catalog: Catalog, within: _Views, node: exp.Table
+) -> exp.Query:
+    name = f"{CATALOG}.{'.'.join(key)}"
+    try:
+        found = _analysed(parse_query(view.sql), catalog, view.database, within)
+    except QueryFailed as error:
+        message = f"Failed analyzing stored view '{name}': {error.message}"
+        raise QueryFailed("INVALID_VIEW", message, node) from None
+    if [column for column, _ in found.columns] != [column for column, _ in view.columns]:
+        message = f"View '{name}' is stale or in invalid state: its columns have changed"
+        raise QueryFailed("VIEW_IS_STALE", message, node)
+    query = _with_views_expanded(parse_query(view.sql), catalog, view.database, within)
+    for table in base_tables(query):
+        table.set("db", exp.to_identifier((table.db or view.database).lower()))
+    return query
 
 
 def base_tables(tree: exp.Expr) -> Iterator[exp.Table]:
@@ -201,17 +178,19 @@ def _mark_unnamed(tree: exp.Query) -> None:
             select.replace(exp.alias_(select.copy(), f"{_UNNAMED}{number}"))
 
 
-def _result_columns(tree: exp.Query, annotator: TrinoAnnotator) -> list[tuple[str, exp.DataType]]:
+def _column_types(tree: exp.Query, annotator: TrinoAnnotator) -> list[exp.DataType]:
+    if isinstance(tree, exp.SetOperation):
+        return annotator.set_operation_types(tree)
+    return [t.of(select) for select in tree.selects]
+
+
+def _result_columns(tree: exp.Query, kinds: list[exp.DataType]) -> list[tuple[str, exp.DataType]]:
     # A column without a name is called by its place, once stars are expanded.
     names = [
         f"_col{number}" if select.alias.startswith(_UNNAMED) else select.alias_or_name.lower()
         for number, select in enumerate(tree.selects)
     ]
-    if isinstance(tree, exp.SetOperation):
-        data_types = annotator.set_operation_types(tree)
-    else:
-        data_types = [t.of(select) for select in tree.selects]
-    shown = [t.VARCHAR if kind.is_type(exp.DType.NULL) else kind for kind in data_types]
+    shown = [t.VARCHAR if kind.is_type(exp.DType.NULL) else kind for kind in kinds]
     return list(zip(names, shown, strict=True))
 
 
@@ -223,20 +202,6 @@ def _unresolved(tree: exp.Query, error: OptimizeError) -> QueryFailed:
     name = (match.group(1) or match.group(2)).strip('"')
     column = next((node for node in tree.find_all(exp.Column) if node.name.lower() == name), None)
     shown = ".".join(part.name for part in column.parts) if column else name
-    return QueryFailed("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved", column)
-
-
-def _syntax_message(error: SqlglotError) -> str:
-    if not isinstance(error, ParseError) or not error.errors:
-        return f"line 1:1: mismatched input: {error}"
-    first = error.errors[0]
-    start = first["col"] - len(first["highlight"] or " ") + 1
-    found = first["highlight"] or "<EOF>"
-    return f"line {first['line']}:{start}: mismatched input '{found}'. {first['description']}"
-
-
-def _described(node: exp.Expr) -> str:
-    if isinstance(node, exp.Anonymous):
-        return f"the function {node.name.lower()}()"
-    kind = "the function" if isinstance(node, exp.Func) else "the syntax"
-    return f"{kind} {node.sql(dialect='athena')!r} ({type(node).__name__})"
+    # The second half is Athena's own addition to Trino's text.
+    message = f"Column '{shown}' cannot be resolved or requester is not authorized to access "
+    return QueryFailed("COLUMN_NOT_FOUND", f"{message}requested resources", column)

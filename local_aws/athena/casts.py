@@ -15,6 +15,8 @@ _ACCEPTED_TEXT = {
     _T.DATE: r"\d{4}-\d{2}-\d{2}",
     _T.TIMESTAMP: r"\d{4}-\d{2}-\d{2}( \d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?)?",
     _T.DECIMAL: r"[+-]?\d+(\.\d+)?",
+    _T.BOOLEAN: r"(?i)true|false|t|f|1|0",
+    _T.FLOAT: r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?",
     _T.DOUBLE: r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?",
     **dict.fromkeys(t.INTEGER_DIGITS, r"[+-]?\d+"),
 }
@@ -22,7 +24,7 @@ _ACCEPTED_TEXT = {
 
 def cast_plainly(node: exp.Expr, to: exp.DataType) -> exp.Cast:
     """DuckDB's own cast."""
-    return exp.Cast(this=node, to=to.copy())
+    return exp.Cast(this=node, to=t.plain(to))
 
 
 def cast(node: exp.Expr, source: exp.DataType, to: exp.DataType, *, lenient: bool) -> exp.Expr:
@@ -34,11 +36,22 @@ def cast(node: exp.Expr, source: exp.DataType, to: exp.DataType, *, lenient: boo
     value = node.copy()
     if source == to or source.is_type(_T.NULL):
         return cast_plainly(value, to)
+    if to == t.VARBINARY or source == t.VARBINARY:
+        raise NotSupported("casts of varbinary in Athena queries", "Use to_utf8 and from_utf8.")
     if t.is_text(source) and to.this in _ACCEPTED_TEXT:
         return _from_text(value, to, lenient)
+    if t.is_instant(source) or t.is_instant(to):
+        return _zoned(value, source, to)
     if source == t.DOUBLE and t.is_integer(to):
         # Trino rounds half away from zero, DuckDB half to even.
         value = exp.Round(this=value)
+    elif source == t.DOUBLE and t.is_decimal(to):
+        # Trino rounds what the double is exactly, DuckDB a product that is rounded itself.
+        digits = exp.Literal.string("%.30f")
+        value = exp.Anonymous(this="printf", expressions=[digits, value])
+    elif source == t.TIMESTAMP and to == t.VARCHAR:
+        digits = exp.Literal.string("%Y-%m-%d %H:%M:%S.%g")
+        value = exp.Anonymous(this="strftime", expressions=[value, digits])
     elif not _agree(source, to):
         raise NotSupported(
             f"cast from {t.full_name(source)} to {t.full_name(to)} in Athena queries"
@@ -47,14 +60,28 @@ def cast(node: exp.Expr, source: exp.DataType, to: exp.DataType, *, lenient: boo
     return kind(this=value, to=to.copy())
 
 
+def _zoned(value: exp.Expr, source: exp.DataType, to: exp.DataType) -> exp.Expr:
+    zone = t.zone(source) if t.is_instant(source) else "UTC"
+    if isinstance(value, exp.Literal) and value.name.endswith(" UTC"):
+        source, value = t.TIMESTAMP, exp.Literal.string(value.name.removesuffix(" UTC"))
+        value = _from_text(value, t.TIMESTAMP, lenient=False)
+    if not zone or not (t.is_temporal(source) or t.is_temporal(to)):
+        raise NotSupported(
+            f"cast from {t.full_name(source)} to {t.full_name(to)} in Athena queries",
+            "Say which zone's clock is meant: AT TIME ZONE 'UTC'.",
+        )
+    moved = exp.Anonymous(this="timezone", expressions=[exp.Literal.string(zone), value])
+    return cast_plainly(moved, to)
+
+
 def _agree(source: exp.DataType, to: exp.DataType) -> bool:
     if t.is_exact(source):
-        return t.is_exact(to) or to == t.DOUBLE or to == t.VARCHAR
+        return t.is_numeric(to) or to == t.VARCHAR or (t.is_integer(source) and to == t.BOOLEAN)
     if t.is_temporal(source):
         return t.is_temporal(to) or (source == t.DATE and to == t.VARCHAR)
     if source.is_type(_T.FLOAT):
         return to == t.DOUBLE
-    return source == t.BOOLEAN and to == t.VARCHAR
+    return source == t.BOOLEAN and (to == t.VARCHAR or t.is_integer(to))
 
 
 def _from_text(value: exp.Expr, to: exp.DataType, lenient: bool) -> exp.Expr:

@@ -12,11 +12,15 @@ from moto.glue.exceptions import DatabaseNotFoundException, TableNotFoundExcepti
 from moto.glue.models import FakeTable, GlueBackend
 from sqlglot import exp
 
-from local_aws import settings
 from local_aws.athena import types as t
+from local_aws.athena.locations import folder
+from local_aws.athena.rights import (
+    require_database,
+    require_listing,
+    require_reading,
+    require_table,
+)
 from local_aws.errors import NotSupported
-from local_aws.iam.enforcement import require
-from local_aws.iam.operations import listing, on_object, queried_table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
@@ -35,6 +39,7 @@ class Table:
     Attributes:
         columns: Names and types, in the catalog's order, without the keys.
         keys: Names and types of the partition keys.
+        location: Where its files are, or where its partitions are by default.
     """
 
     def __init__(self, table: FakeTable) -> None:
@@ -46,7 +51,7 @@ class Table:
         self.name: str = table.name
         self.columns = _typed(storage.get("Columns") or [])
         self.keys = _typed(described.get("PartitionKeys") or [])
-        self._location: str = storage.get("Location") or ""
+        self.location: str = storage.get("Location") or ""
 
     def types(self) -> dict[str, exp.DataType]:
         """Every column's type, keys last."""
@@ -55,7 +60,7 @@ class Table:
     def partitions(self) -> list[Partition]:
         """The partitions in the catalog; an unpartitioned table is one without values."""
         if not self.keys:
-            return [Partition((), self._location)]
+            return [Partition((), self.location)]
         return [
             Partition(
                 tuple(partition.values),
@@ -66,27 +71,99 @@ class Table:
 
 
 class Catalog:
-    """The databases and tables of one region."""
+    """The databases and tables of one region, with the rights of who asks.
+
+    Every method may raise `local_aws.iam.enforcement.AccessDenied`.
+    """
 
     def __init__(self, glue: GlueBackend) -> None:
         self._glue = glue
+        self._region: str = glue.region_name
 
     def databases(self) -> list[str]:
+        require_database("GetDatabases", self._region, "*")
         return sorted(self._glue.databases)
 
     def has_database(self, name: str) -> bool:
+        require_database("GetDatabase", self._region, name)
         return name in self._glue.databases
 
     def tables(self, database: str) -> list[str]:
-        """Names of a database's tables.
+        """Names of a database's tables and views. Raises as `entries` does."""
+        return [entry["Name"] for entry in self.entries(database)]
+
+    def entries(self, database: str) -> list[dict[str, Any]]:
+        """What the catalog says of a database's tables and views, by name.
 
         Raises:
             KeyError: There is no such database.
         """
+        require_table("GetTables", self._region, database, "*")
         try:
-            return sorted(table.name for table in self._glue.get_tables(database, None))
+            found = self._glue.get_tables(database, None)
         except DatabaseNotFoundException:
             raise KeyError(database) from None
+        return [table.as_dict() for table in sorted(found, key=lambda each: str(each.name))]
+
+    def entry(self, database: str, name: str) -> dict[str, Any] | None:
+        """What the catalog says of a table or view; None when there is none."""
+        if database:
+            require_table("GetTable", self._region, database, name)
+        try:
+            described: dict[str, Any] = self._glue.get_table(database, name).as_dict()
+        except (DatabaseNotFoundException, TableNotFoundException):
+            return None
+        return described
+
+    def locations(self, database: str, name: str) -> dict[tuple[str, ...], str]:
+        """Where the partitions of a table are, by their values."""
+        require_table("GetPartitions", self._region, database, name)
+        partitions = self._glue.get_table(database, name).partitions.values()
+        return {
+            tuple(each.values): each.as_dict().get("StorageDescriptor", {}).get("Location", "")
+            for each in list(partitions)
+        }
+
+    def put_table(self, database: str, table_input: dict[str, Any]) -> None:
+        """Create a table or view, or describe an existing one anew."""
+        if self.entry(database, table_input["Name"]) is None:
+            require_table("CreateTable", self._region, database, table_input["Name"])
+            self._glue.create_table(database, table_input["Name"], table_input)
+        else:
+            require_table("UpdateTable", self._region, database, table_input["Name"])
+            self._glue.update_table(database, table_input["Name"], table_input)
+
+    def drop_table(self, database: str, name: str) -> None:
+        require_table("DeleteTable", self._region, database, name)
+        if (self.entry(database, name) or {}).get("PartitionKeys"):
+            for action in ("GetPartitions", "GetPartition", "DeletePartition"):
+                require_table(action, self._region, database, name)
+        self._glue.delete_table(database, name)
+
+    def create_database(self, name: str, database_input: dict[str, Any]) -> None:
+        require_database("CreateDatabase", self._region, name)
+        self._glue.create_database(name, database_input)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database with all of its tables."""
+        require_database("DeleteDatabase", self._region, name)
+        for table in self.tables(name):
+            require_table("DeleteTable", self._region, name, table)
+        self._glue.delete_database(name)
+
+    def add_partition(
+        self, database: str, name: str, values: tuple[str, ...], location: str
+    ) -> None:
+        """Create a partition with the columns and the format of its table."""
+        described = self.entry(database, name) or {}
+        require_table("BatchCreatePartition", self._region, database, name)
+        storage = {**described.get("StorageDescriptor", {}), "Location": location}
+        partition = {"Values": list(values), "StorageDescriptor": storage}
+        self._glue.create_partition(database, name, partition)
+
+    def drop_partition(self, database: str, name: str, values: tuple[str, ...]) -> None:
+        require_table("DeletePartition", self._region, database, name)
+        self._glue.delete_partition(database, name, list(values))
 
     def table(self, database: str, name: str) -> Table:
         """A table.
@@ -95,7 +172,8 @@ class Catalog:
             KeyError: There is no such table.
             NotSupported: Its files are not Parquet, or it has no files of its own.
         """
-        require(queried_table(self._glue.region_name, database, name))
+        for action in ("GetTable", "GetPartitions"):
+            require_table(action, self._region, database, name)
         try:
             return Table(self._glue.get_table(database, name))
         except (DatabaseNotFoundException, TableNotFoundException):
@@ -104,17 +182,14 @@ class Catalog:
 
 def files_below(location: str) -> Iterator[Path]:
     """The files of an S3 location, at any depth, without hidden ones (``_`` or ``.`` first)."""
-    bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    require([listing(bucket, prefix)])
-    root = settings.current().s3_dir / location.removeprefix("s3://").rstrip("/")
-    for folder, folders, names in os.walk(root):
+    require_listing(location)
+    for root, folders, names in os.walk(folder(location)):
         folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
         for name in sorted(names):
-            path = Path(folder, name)
+            path = Path(root, name)
             # An empty object holds no rows; it is not a broken Parquet file.
             if not name.startswith(("_", ".")) and path.stat().st_size:
-                key = path.relative_to(settings.current().s3_dir / bucket).as_posix()
-                require([on_object("GetObject", bucket, key)])
+                require_reading(path)
                 yield path
 
 
@@ -126,8 +201,6 @@ def _refuse_other_kinds(name: str, described: dict[str, Any]) -> None:
     parameters = described.get("Parameters") or {}
     storage = described.get("StorageDescriptor") or {}
     serde = (storage.get("SerdeInfo") or {}).get("SerializationLibrary", "")
-    if described.get("TableType") == "VIRTUAL_VIEW":
-        raise NotSupported(f"the view {name} in Athena queries", "Query the tables below it.")
     if parameters.get("projection.enabled", "false").lower() == "true":
         raise NotSupported(f"partition projection (table {name})", "Register its partitions.")
     if "parquet" not in serde.lower():

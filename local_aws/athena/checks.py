@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlglot import exp
 
 from local_aws.athena import types as t
 from local_aws.athena.errors import QueryFailed
-from local_aws.athena.typing import TYPED
+from local_aws.athena.typing import TYPED, call
 from local_aws.errors import NotSupported
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_COMPARISONS = (
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.NullSafeEQ, exp.NullSafeNEQ),
+)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 _OPERATORS = {
     exp.EQ: "=",
     exp.NEQ: "<>",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+    exp.NullSafeNEQ: "IS DISTINCT FROM",
     exp.GT: ">",
     exp.GTE: ">=",
     exp.LT: "<",
@@ -28,10 +36,24 @@ _OPERATORS = {
     exp.Mod: "%",
 }
 _DATE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
-_TIME_UNITS = ("SECOND", "MINUTE", "HOUR")
-_DIFF_UNITS = ("DAY", "WEEK", *_TIME_UNITS)
+_TIME_UNITS = ("MILLISECOND", "SECOND", "MINUTE", "HOUR")
+_DIFF_UNITS = (*_DATE_UNITS, *_TIME_UNITS)
 _EXTRACTED = ("YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 _FORMAT_PARTS = frozenset("YmdHMS-/: .T")
+
+
+def check_shown(columns: Iterable[tuple[str, exp.DataType]]) -> None:
+    """Check that the columns of a result can be shown.
+
+    Raises:
+        NotSupported: One has times in zones that only its rows know.
+    """
+    for name, kind in columns:
+        if any(t.is_instant(part) and not t.zone(part) for part in kind.find_all(exp.DataType)):
+            raise NotSupported(
+                f"the column {name}: times in a zone that only its rows know",
+                "Say which zone's clock is meant: AT TIME ZONE 'UTC'.",
+            )
 
 
 def check(tree: exp.Query) -> None:
@@ -132,9 +154,24 @@ def _named(node: exp.Expr) -> str:
 
 
 def _check_unit(node: exp.Expr, data_type: exp.DataType, unit: str) -> None:
-    allowed = _DATE_UNITS + (_TIME_UNITS if data_type == t.TIMESTAMP else ())
-    if not t.is_temporal(data_type) or unit not in allowed:
+    _check_clock(node, data_type)
+    if unit not in _DATE_UNITS + (() if data_type == t.DATE else _TIME_UNITS):
         raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries")
+
+
+def _check_clock(node: exp.Expr, data_type: exp.DataType) -> None:
+    """Refuse what is no date or time, or a time whose zone the query does not say."""
+    if t.is_instant(data_type) and not t.zone(data_type):
+        raise NotSupported(
+            f"{node.sql(dialect='athena')!r} of a time in a zone that only its rows know",
+            "Say which zone's clock is meant: AT TIME ZONE 'UTC'.",
+        )
+    if not t.is_temporal(data_type) and not t.is_instant(data_type):
+        raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries")
+
+
+def _check_part(node: exp.Expr) -> None:
+    _check_clock(node, t.of(node.this))
 
 
 def _check_truncation(node: exp.TimestampTrunc | exp.DateTrunc) -> None:
@@ -148,7 +185,8 @@ def _check_date_add(node: exp.DateAdd) -> None:
 
 
 def _check_date_diff(node: exp.DateDiff) -> None:
-    temporal = all(t.is_temporal(t.of(part)) for part in (node.this, node.expression))
+    kinds = [t.of(part) for part in (node.this, node.expression)]
+    temporal = all(t.is_temporal(kind) for kind in kinds) or kinds == [t.zoned("UTC")] * 2
     if not temporal or node.text("unit").upper() not in _DIFF_UNITS:
         raise NotSupported(
             f"{node.sql(dialect='athena')!r} in Athena queries",
@@ -157,13 +195,16 @@ def _check_date_diff(node: exp.DateDiff) -> None:
 
 
 def _check_extract(node: exp.Extract) -> None:
-    if node.name.upper() not in _EXTRACTED or not t.is_temporal(t.of(node.expression)):
+    _check_clock(node, t.of(node.expression))
+    if node.name.upper() not in _EXTRACTED:
         raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries")
 
 
 def _check_like(node: exp.Like) -> None:
     pattern = node.expression
-    if not isinstance(pattern, exp.Literal) or "\\" in pattern.name or not _is_text(node.this):
+    escaped = isinstance(node.parent, exp.Escape)
+    plain = isinstance(pattern, exp.Literal) and (escaped or "\\" not in pattern.name)
+    if not plain or not _is_text(node.this):
         raise NotSupported(
             f"{node.sql(dialect='athena')!r} in Athena queries",
             "Use a text and a literal pattern without backslash.",
@@ -188,15 +229,46 @@ def _check_text(node: exp.Expr) -> None:
 def _check_format(node: exp.TimeToStr) -> None:
     pattern = node.args["format"]
     parts = pattern.name.replace("%", "") if isinstance(pattern, exp.Literal) else "?"
-    if not set(parts) <= _FORMAT_PARTS or not t.is_temporal(t.of(node.this)):
+    _check_clock(node, t.of(node.this))
+    if not set(parts) <= _FORMAT_PARTS:
         raise NotSupported(
             f"{node.sql(dialect='athena')!r} in Athena queries", "Use %Y %m %d %H %i %s only."
         )
 
 
-def _check_bracket(node: exp.Bracket) -> None:
-    if not node.args.get("safe"):
-        raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries", "Use element_at().")
+def _check_parsed(node: exp.StrToTime) -> None:
+    pattern = node.args["format"]
+    parts = pattern.name.replace("%", "") if isinstance(pattern, exp.Literal) else "?"
+    if not set(parts) <= _FORMAT_PARTS or not _is_text(node.this):
+        raise NotSupported(
+            f"{node.sql(dialect='athena')!r} in Athena queries", "Use %Y %m %d %H %i %s only."
+        )
+
+
+def _check_call(node: exp.Anonymous) -> None:
+    function, _ = call(node)
+    for place, form in function.literals.items():
+        argument = node.expressions[place]
+        if not (isinstance(argument, exp.Literal) and re.fullmatch(form, argument.name)):
+            raise NotSupported(
+                f"{node.sql(dialect='athena')!r} in Athena queries",
+                f"Argument {place + 1} has to be a literal like {form}.",
+            )
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
+def _check_zone(node: exp.AtTimeZone) -> None:
+    zone = node.args["zone"]
+    known = isinstance(zone, exp.Literal) and zone.name in _zones()
+    if not known or not (t.is_instant(t.of(node.this)) or t.of(node.this) == t.TIMESTAMP):
+        raise NotSupported(
+            f"{node.sql(dialect='athena')!r} in Athena queries",
+            "Use a timestamp and the name of a zone, such as 'UTC'.",
+        )
 
 
 def _check_unnest(node: exp.Unnest) -> None:
@@ -222,6 +294,11 @@ def _check_join(node: exp.Join) -> None:
         raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries", "Join with ON.")
 
 
+def _check_fetch(node: exp.LimitOptions) -> None:
+    if node.args.get("percent") or node.args.get("with_ties"):
+        raise NotSupported(f"{node.sql(dialect='athena')!r} in Athena queries", "Use LIMIT.")
+
+
 def _check_logic(node: exp.Expr) -> None:
     for part in node.iter_expressions():
         if _value_type(part) != t.BOOLEAN and not isinstance(part, exp.Null):
@@ -235,9 +312,14 @@ def _is_text(node: exp.Expr) -> bool:
 
 
 _CHECKS: dict[type[exp.Expr], Callable[[Any], None]] = {
+    **dict.fromkeys(
+        (exp.Year, exp.Quarter, exp.Month, exp.Day, exp.DayOfWeekIso, exp.DayOfYear), _check_part
+    ),
+    **dict.fromkeys((exp.Hour, exp.Minute, exp.Second), _check_part),
     exp.And: _check_logic,
+    exp.Anonymous: _check_call,
+    exp.AtTimeZone: _check_zone,
     exp.Avg: _check_avg,
-    exp.Bracket: _check_bracket,
     exp.Concat: _check_text,
     exp.DPipe: _check_text,
     exp.DateAdd: _check_date_add,
@@ -246,10 +328,12 @@ _CHECKS: dict[type[exp.Expr], Callable[[Any], None]] = {
     exp.Extract: _check_extract,
     exp.Join: _check_join,
     exp.Like: _check_like,
+    exp.LimitOptions: _check_fetch,
     exp.Lower: _check_text,
     exp.Not: _check_logic,
     exp.Or: _check_logic,
     exp.Replace: _check_text,
+    exp.StrToTime: _check_parsed,
     exp.Substring: _check_substring,
     exp.TimeToStr: _check_format,
     exp.TimestampTrunc: _check_truncation,

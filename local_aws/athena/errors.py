@@ -1,8 +1,9 @@
 """What goes wrong with a query.
 
-* `InvalidRequest` - AWS's InvalidRequestException: the request was not accepted
-* `QueryFailed`    - the query was accepted and failed; its text is Athena's StateChangeReason
-* `QueryCancelled` - the query was stopped before its end
+* `InvalidRequest`   - AWS's InvalidRequestException: the request was not accepted
+* `ResourceNotFound` - AWS's ResourceNotFoundException: what it names does not exist
+* `QueryFailed`      - the query was accepted and failed; its text is Athena's StateChangeReason
+* `QueryCancelled`   - the query was stopped before its end
 """
 
 from __future__ import annotations
@@ -20,6 +21,15 @@ class InvalidRequest(JsonRESTError):
         super().__init__("InvalidRequestException", message)
 
 
+class ResourceNotFound(JsonRESTError):
+    """What the request names does not exist."""
+
+    code = 400
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__("ResourceNotFoundException", message, ResourceName=name)
+
+
 class QueryFailed(Exception):
     """The query was accepted and failed.
 
@@ -32,7 +42,8 @@ class QueryFailed(Exception):
     def __init__(self, code: str, message: str, node: exp.Expr | None = None) -> None:
         place = position(node)
         self.code = code
-        super().__init__(f"{code}: {place}: {message}" if place else f"{code}: {message}")
+        self.message = f"{place}: {message}" if place else message
+        super().__init__(f"{code}: {self.message}")
 
 
 class QueryCancelled(Exception):
@@ -41,7 +52,8 @@ class QueryCancelled(Exception):
 
 def position(node: exp.Expr | None) -> str:
     """Where a part of a query stands, in Athena's form ``line 1:15``; empty when not known."""
-    named = node.find_all(exp.Identifier) if node else ()
+    # Functions carry the place of their name themselves.
+    named = node.find_all(exp.Identifier, exp.Func) if node else ()
     # sqlglot notes the column of a name's last character.
     starts = [
         (part.meta["line"], part.meta["col"] - (part.meta["end"] - part.meta["start"]))

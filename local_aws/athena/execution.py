@@ -31,17 +31,22 @@ class Execution:
     """A query execution.
 
     Attributes:
-        output_location: The object that will hold the result.
+        output: The object of the result, below the output folder, with {id} for the execution's.
+        parameters: The values of its question marks.
         cutoff: Bytes that it may scan; None for any number.
         bytes_scanned: Known once the query is planned.
+        planned: When that was.
+        manifest: The list of the files that it wrote.
     """
 
     query: str
     workgroup: str
     database: str
     statement_type: str
+    substatement_type: str
     output_folder: str
-    extension: str
+    output: str
+    parameters: tuple[str, ...] = ()
     cutoff: int | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = QUEUED
@@ -50,13 +55,26 @@ class Execution:
     started: float | None = None
     completed: float | None = None
     bytes_scanned: int = 0
+    planned: float | None = None
+    manifest: str = ""
     result: Result | None = None
     engine: Engine | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def output_location(self) -> str:
-        return f"{self.output_folder.rstrip('/')}/{self.id}.{self.extension}"
+        """The object that will hold the result."""
+        return f"{self.output_folder.rstrip('/')}/{self.output.format(id=self.id)}"
+
+    @property
+    def manifest_location(self) -> str:
+        """The object that will list the files that the statement writes."""
+        return f"{self.output_location}-manifest.csv"
+
+    @property
+    def table_location(self) -> str:
+        """Where a new table's files go: "Location of CTAS query results", Athena User Guide."""
+        return f"{self.output_folder.rstrip('/')}/tables/{self.id}"
 
     def start(self, work: Work) -> None:
         """Carry the query out in a thread of its own, with the caller's rights."""
@@ -79,7 +97,7 @@ class Execution:
         Raises:
             QueryCancelled: It is more than the workgroup allows.
         """
-        self.bytes_scanned = scanned
+        self.bytes_scanned, self.planned = scanned, time.time()
         if self.cutoff is not None and scanned > self.cutoff:
             raise QueryCancelled("Bytes scanned limit was exceeded")
 
@@ -97,7 +115,8 @@ class Execution:
         except JsonRESTError as error:
             self._end_once(FAILED, f"{error.error_type}: {error.message}")
         except Exception as error:
-            self._end_once(FAILED, f"{type(error).__name__}: {error}")
+            reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
+            self._end_once(FAILED, reason)
         else:
             self.result = result
             self._end_once(SUCCEEDED, None)
@@ -120,10 +139,15 @@ class Execution:
             "SubmissionDateTime": self.submitted,
             "CompletionDateTime": self.completed,
         }
+        optional = {
+            "SubstatementType": self.substatement_type,
+            "ExecutionParameters": list(self.parameters),
+        }
         return {
             "QueryExecutionId": self.id,
             "Query": self.query,
             "StatementType": self.statement_type,
+            **{name: value for name, value in optional.items() if value},
             "ResultConfiguration": {"OutputLocation": self.output_location},
             "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
             "QueryExecutionContext": {"Database": self.database} if self.database else {},
@@ -140,9 +164,32 @@ class Execution:
         return {
             "EngineExecutionTimeInMillis": _milliseconds(total - queued),
             "DataScannedInBytes": self.bytes_scanned,
+            **({"DataManifestLocation": self.manifest} if self.manifest else {}),
             "TotalExecutionTimeInMillis": _milliseconds(total),
             "QueryQueueTimeInMillis": _milliseconds(queued),
+            **self._planning(),
             "ResultReuseInformation": {"ReusedPreviousResult": False},
+        }
+
+    def _planning(self) -> dict[str, int]:
+        """Only of what was planned: statements about the catalog are not."""
+        if self.planned is None or self.started is None:
+            return {}
+        return {"QueryPlanningTimeInMillis": _milliseconds(self.planned - self.started)}
+
+    def runtime_statistics(self) -> dict[str, Any]:
+        """`QueryRuntimeStatistics` of the API, without the stages: DuckDB has no such ones."""
+        statistics = self._statistics()
+        names = (
+            *("QueryQueueTimeInMillis", "QueryPlanningTimeInMillis"),
+            *("EngineExecutionTimeInMillis", "TotalExecutionTimeInMillis"),
+        )
+        rows = {"InputBytes": self.bytes_scanned}
+        if self.result is not None:
+            rows["OutputRows"] = self.result.update_count or len(self.result.rows)
+        return {
+            "Timeline": {name: statistics[name] for name in names if name in statistics},
+            "Rows": rows,
         }
 
 

@@ -9,16 +9,14 @@ from moto.athena.models import AthenaBackend, NamedQuery, WorkGroup
 from moto.glue.models import glue_backends
 from moto.s3.models import s3_backends
 
-from local_aws.athena.analysis import parse_query
 from local_aws.athena.catalog import Catalog
-from local_aws.athena.engine import Engine
-from local_aws.athena.errors import InvalidRequest
+from local_aws.athena.errors import InvalidRequest, ResourceNotFound
 from local_aws.athena.execution import SUCCEEDED, Execution, Work
 from local_aws.athena.results import Result
-from local_aws.athena.statements import Answer, utility
+from local_aws.athena.session import Objects, Prepared, Session
+from local_aws.athena.statement import Statement
+from local_aws.athena.statements import parse_statement
 from local_aws.errors import NotSupported
-from local_aws.iam.enforcement import require
-from local_aws.iam.operations import stored_result
 
 CATALOG_NAME = "AwsDataCatalog"
 MAX_QUERY_BYTES = 262_144
@@ -41,6 +39,9 @@ class LocalAthenaBackend(AthenaBackend):
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.executions: dict[str, Execution] = {}
+        # By workgroup, then by name.
+        self.statements: dict[str, dict[str, Prepared]] = {}
+        self._requests: dict[str, tuple[dict[str, Any], str]] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -128,6 +129,7 @@ class LocalAthenaBackend(AthenaBackend):
             del self.named_queries[query]
         for execution in executions:
             self.executions.pop(execution).stop()
+        self.statements.pop(name, None)
         del self.work_groups[name]
 
     def start_query_execution(self, request: dict[str, Any]) -> str:
@@ -143,24 +145,66 @@ class LocalAthenaBackend(AthenaBackend):
         sql: str = request["QueryString"]
         if len(sql.encode()) > MAX_QUERY_BYTES:
             raise InvalidRequest(f"Query string is longer than {MAX_QUERY_BYTES} bytes")
+        if started := self._started_before(request):
+            return started
         _check_request(request)
         group = self.work_group(request.get("WorkGroup") or "primary")
         if group.state != "ENABLED":
             raise InvalidRequest(f"WorkGroup {group.name} is disabled.")
-        answer = utility(sql)
-        work = self._query(sql) if answer is None else self._utility(answer)
+        parameters = request.get("ExecutionParameters") or []
+        statement = parse_statement(sql, parameters, self.prepared(group.name))
+        _check_location(group, statement)
         execution = Execution(
             query=sql,
             workgroup=group.name,
             database=(request.get("QueryExecutionContext") or {}).get("Database", ""),
-            statement_type="DML" if answer is None else "UTILITY",
+            statement_type=statement.kind,
+            substatement_type=statement.subkind,
             output_folder=self._output_folder(group, request),
-            extension="csv" if answer is None else "txt",
+            output=statement.output,
+            parameters=tuple(parameters),
             cutoff=group.configuration.get("BytesScannedCutoffPerQuery"),
         )
         self.executions[execution.id] = execution
-        execution.start(self._stored(work))
+        if token := request.get("ClientRequestToken"):
+            self._requests[token] = (request, execution.id)
+        execution.start(self._work(statement))
         return execution.id
+
+    def _started_before(self, request: dict[str, Any]) -> str | None:
+        """The execution that a request with the same token started.
+
+        Raises:
+            InvalidRequest: That request was another one.
+        """
+        before = self._requests.get(request.get("ClientRequestToken", ""))
+        if before is None:
+            return None
+        if before[0] != request:
+            raise InvalidRequest("Idempotent parameters do not match")
+        return before[1]
+
+    def prepared(self, workgroup: str) -> dict[str, Prepared]:
+        """The prepared statements of a workgroup.
+
+        Raises:
+            InvalidRequest: There is no such workgroup.
+        """
+        self.work_group(workgroup)
+        return self.statements.setdefault(workgroup, {})
+
+    def prepared_one(self, workgroup: str, name: str) -> Prepared:
+        """A prepared statement.
+
+        Raises:
+            ResourceNotFound: There is none with this name in the workgroup.
+        """
+        found = self.prepared(workgroup).get(name)
+        if found is None:
+            raise ResourceNotFound(
+                f"PreparedStatement {name} was not found in workGroup {workgroup}", name
+            )
+        return found
 
     def get_query_execution(self, exec_id: str) -> Execution:
         if exec_id not in self.executions:
@@ -202,35 +246,19 @@ class LocalAthenaBackend(AthenaBackend):
         self.work_group(workgroup)
         return str(super().create_named_query(name, description, database, query_string, workgroup))
 
-    def _utility(self, answer: Answer) -> Work:
-        return lambda execution: answer(self.catalog, execution.database)
-
-    def _query(self, sql: str) -> Work:
-        tree = parse_query(sql)
+    def _work(self, statement: Statement) -> Work:
+        """Carries the statement out, and leaves its result in the output location."""
 
         def work(execution: Execution) -> Result:
-            engine = execution.engine = Engine()
-            try:
-                return engine.run(tree, self.catalog, execution.database, execution.count_bytes)
-            finally:
-                execution.engine = None
-                engine.close()
-
-        return work
-
-    def _stored(self, work: Work) -> Work:
-        """The same work, which also leaves its result in the output location."""
-
-        def stored(execution: Execution) -> Result:
-            result = work(execution)
-            bucket, _, key = execution.output_location.removeprefix("s3://").partition("/")
-            require(stored_result(bucket, key))
-            s3_backends[self.account_id][self.partition].put_object(
-                bucket, key, result.object_bytes()
-            )
+            objects = Objects(s3_backends[self.account_id][self.partition])
+            prepared = self.prepared(execution.workgroup)
+            session = Session(self.catalog, objects, execution, prepared)
+            result = statement.work(session)
+            if result.has_object:
+                objects.put(execution.output_location, result.object_bytes())
             return result
 
-        return stored
+        return work
 
     def _output_folder(self, group: WorkGroup, request: dict[str, Any]) -> str:
         own = (request.get("ResultConfiguration") or {}).get("OutputLocation")
@@ -261,11 +289,17 @@ def _check_settings(configuration: dict[str, Any]) -> None:
         )
 
 
-def _check_request(request: dict[str, Any]) -> None:
-    if request.get("ExecutionParameters"):
-        raise NotSupported(
-            "ExecutionParameters of Athena queries", "Write the values in the query."
+def _check_location(group: WorkGroup, statement: Statement) -> None:
+    if statement.external_location and group.configuration["EnforceWorkGroupConfiguration"]:
+        raise InvalidRequest(
+            "The Create Table As Select query failed because it was submitted with an "
+            "'external_location' property to an Athena Workgroup that enforces a centralized "
+            "output location for all queries. Please remove the 'external_location' property and "
+            "resubmit the query."
         )
+
+
+def _check_request(request: dict[str, Any]) -> None:
     reuse = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration", {})
     if reuse.get("Enabled"):
         raise NotSupported("the reuse of Athena results", "Leave ResultReuseConfiguration out.")

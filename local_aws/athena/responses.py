@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from moto.athena.models import NamedQuery, athena_backends
 from moto.athena.responses import AthenaResponse
 from moto.core.exceptions import JsonRESTError
 
-from local_aws.athena.errors import InvalidRequest
+from local_aws.athena.errors import InvalidRequest, ResourceNotFound
 from local_aws.athena.models import CATALOG_NAME, LocalAthenaBackend
+from local_aws.athena.session import Prepared
 from local_aws.errors import NotSupported
 
 PAGE_LIMIT = 1000
@@ -90,7 +94,8 @@ class LocalAthenaResponse(AthenaResponse):
             for row in page.pop("Rows")
         ]
         result_set = {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": result.metadata()}}
-        return json.dumps({"UpdateCount": 0, "ResultSet": result_set, **page})
+        counted = {"UpdateCount": result.update_count}
+        return json.dumps({**counted, "ResultSet": result_set, **page})
 
     def get_named_query(self) -> str:
         query = self.athena_backend.named_query(self.request_body["NamedQueryId"])
@@ -153,13 +158,87 @@ class LocalAthenaResponse(AthenaResponse):
     def create_capacity_reservation(self) -> NoReturn:
         raise NotSupported("capacity reservations in Athena")
 
-    def create_prepared_statement(self) -> NoReturn:
-        raise NotSupported("prepared statements in Athena", "Save the query as a named query.")
+    def create_prepared_statement(self) -> str:
+        request = self.request_body
+        name = request["StatementName"]
+        statements = self.athena_backend.prepared(request["WorkGroup"])
+        if name in statements:
+            raise InvalidRequest(
+                f"PreparedStatement {name} already exists in workGroup {request['WorkGroup']}"
+            )
+        statements[name] = _prepared(request)
+        return "{}"
 
-    def get_query_runtime_statistics(self) -> NoReturn:
-        raise NotSupported(
-            "GetQueryRuntimeStatistics of Athena", "GetQueryExecution tells times and bytes."
+    def update_prepared_statement(self) -> str:
+        request = self.request_body
+        name, group = request["StatementName"], request["WorkGroup"]
+        self.athena_backend.prepared_one(group, name)
+        self.athena_backend.prepared(group)[name] = _prepared(request)
+        return "{}"
+
+    def get_prepared_statement(self) -> str:
+        request = self.request_body
+        group = request["WorkGroup"]
+        found = self.athena_backend.prepared_one(group, request["StatementName"])
+        return json.dumps({"PreparedStatement": _shown_prepared(found, group)})
+
+    def batch_get_prepared_statement(self) -> str:
+        request = self.request_body
+        group, backend = request["WorkGroup"], self.athena_backend
+        found, missing = _each(
+            request["PreparedStatementNames"],
+            lambda name: _shown_prepared(backend.prepared_one(group, name), group),
+            "StatementName",
         )
+        return json.dumps(
+            {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
+        )
+
+    def list_prepared_statements(self) -> str:
+        request = self.request_body
+        statements = self.athena_backend.prepared(request["WorkGroup"]).values()
+        listed = [
+            {"StatementName": each.name, "LastModifiedTime": each.modified} for each in statements
+        ]
+        return json.dumps(_page("PreparedStatements", listed, request, LIST_LIMIT))
+
+    def delete_prepared_statement(self) -> str:
+        request = self.request_body
+        name, group = request["StatementName"], request["WorkGroup"]
+        self.athena_backend.prepared_one(group, name)
+        del self.athena_backend.prepared(group)[name]
+        return "{}"
+
+    def get_query_runtime_statistics(self) -> str:
+        execution = self.athena_backend.get_query_execution(self.request_body["QueryExecutionId"])
+        return json.dumps({"QueryRuntimeStatistics": execution.runtime_statistics()})
+
+    def get_table_metadata(self) -> str:
+        request = self.request_body
+        self._check_catalog(request["CatalogName"])
+        database, name = request["DatabaseName"], request["TableName"]
+        entry = self.athena_backend.catalog.entry(database.lower(), name.lower())
+        if entry is None:
+            raise JsonRESTError(
+                "MetadataException", f"EntityNotFoundException: Table {name} not found"
+            )
+        return json.dumps({"TableMetadata": _table_metadata(entry)})
+
+    def list_table_metadata(self) -> str:
+        request = self.request_body
+        self._check_catalog(request["CatalogName"])
+        database, pattern = request["DatabaseName"].lower(), request.get("Expression") or ".*"
+        catalog = self.athena_backend.catalog
+        if not catalog.has_database(database):
+            raise JsonRESTError(
+                "MetadataException", f"EntityNotFoundException: Database {database} not found"
+            )
+        entries = [
+            _table_metadata(entry)
+            for entry in catalog.entries(database)
+            if re.fullmatch(pattern, entry["Name"])
+        ]
+        return json.dumps(_page("TableMetadataList", entries, request, LIST_LIMIT))
 
     def _check_catalog(self, name: str) -> None:
         if name.lower() != CATALOG_NAME.lower():
@@ -182,6 +261,52 @@ def _named_query(query: NamedQuery) -> dict[str, str]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
+def _prepared(request: dict[str, Any]) -> Prepared:
+    return Prepared(
+        request["StatementName"],
+        request["QueryStatement"],
+        request.get("Description", ""),
+        time.time(),
+    )
+
+
+def _shown_prepared(found: Prepared, group: str) -> dict[str, Any]:
+    return {
+        "StatementName": found.name,
+        "QueryStatement": found.sql,
+        "WorkGroupName": group,
+        "Description": found.description,
+        "LastModifiedTime": found.modified,
+    }
+
+
+def _table_metadata(entry: dict[str, Any]) -> dict[str, Any]:
+    storage = entry.get("StorageDescriptor") or {}
+    created: datetime = entry["CreateTime"]
+    own = {
+        "location": storage.get("Location"),
+        "inputformat": storage.get("InputFormat"),
+        "outputformat": storage.get("OutputFormat"),
+        "serde.serialization.lib": (storage.get("SerdeInfo") or {}).get("SerializationLibrary"),
+    }
+    return {
+        "Name": entry["Name"],
+        "CreateTime": created.replace(tzinfo=UTC).timestamp(),
+        "TableType": entry.get("TableType", ""),
+        "Columns": _columns(storage.get("Columns")),
+        "PartitionKeys": _columns(entry.get("PartitionKeys")),
+        "Parameters": {
+            **(entry.get("Parameters") or {}),
+            **{name: value for name, value in own.items() if value},
+        },
+    }
+
+
+def _columns(columns: list[dict[str, str]] | None) -> list[dict[str, str]]:
+    shown = ("Name", "Type", "Comment")
+    return [{name: each[name] for name in shown if each.get(name)} for each in columns or []]
+
+
 def _page(member: str, items: Sequence[Any], request: dict[str, Any], limit: int) -> dict[str, Any]:
     """One page of a list: from NextToken on, at most MaxResults."""
     start = int(request.get("NextToken") or 0)
@@ -198,7 +323,7 @@ def _each(
     for each in ids:
         try:
             found.append(get(each))
-        except InvalidRequest as error:
+        except (InvalidRequest, ResourceNotFound) as error:
             entry = {id_member: each, "ErrorCode": error.error_type, "ErrorMessage": error.message}
             missing.append(entry)
     return found, missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,11 +30,31 @@ class Result:
         rows: Athena's text of each value; None for null.
         has_header: Whether the first row that clients get holds the names: so for queries, not
             for SHOW and DESCRIBE.
+        update_count: How many rows the statement wrote.
+        has_object: Whether they are left in the output location: not by statements that write.
     """
 
     columns: list[tuple[str, exp.DataType]]
     rows: list[list[Cell]]
     has_header: bool = True
+    update_count: int = 0
+    has_object: bool = True
+
+    @classmethod
+    def nothing(cls) -> Result:
+        """Of a statement that only does something."""
+        return cls([], [], has_header=False)
+
+    @classmethod
+    def counted(cls, rows: int) -> Result:
+        """Of a statement that wrote rows."""
+        columns = [("rows", t.BIGINT)]
+        return cls(columns, [], has_header=False, update_count=rows, has_object=False)
+
+    @classmethod
+    def lines(cls, title: str, lines: Iterable[str]) -> Result:
+        """Of a statement that answers with lines of text."""
+        return cls([(title, t.VARCHAR)], [[line] for line in lines], has_header=False)
 
     def all_rows(self) -> list[list[Cell]]:
         header: list[list[Cell]] = [[name for name, _ in self.columns]] if self.has_header else []
@@ -74,6 +95,13 @@ def cell_text(value: Any, kind: exp.DataType) -> Cell:
             f"{_nested(key, key_kind)}={_nested(item, value_kind)}" for key, item in value.items()
         )
         return f"{{{', '.join(pairs)}}}"
+    if kind.this == exp.DType.STRUCT:
+        parts = (f"{name}={_nested(value[name], part)}" for name, part in t.fields(kind))
+        return f"{{{', '.join(parts)}}}"
+    if t.is_instant(kind):
+        return f"{_scalar_text(value)} {t.zone(kind)}"
+    if kind.this == exp.DType.FLOAT:
+        return _double_text(_shortest_real(value))
     return _scalar_text(value)
 
 
@@ -93,6 +121,8 @@ def _scalar_text(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="milliseconds")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex(" ")
     return str(value)
 
 
@@ -107,6 +137,13 @@ def _double_text(value: float) -> str:
     assert isinstance(exponent, int)
     fraction = "".join(map(str, digits[1:])) or "0"
     return f"{'-' if sign else ''}{digits[0]}.{fraction}E{exponent + len(digits) - 1}"
+
+
+def _shortest_real(value: float) -> float:
+    """The shortest decimal that is the same 32-bit number: Java writes 3.4, not 3.4000000953."""
+    packed = struct.pack("f", value)
+    shorter = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next((each for each in shorter if struct.pack("f", each) == packed), value)
 
 
 def _csv_line(row: Sequence[Cell]) -> str:

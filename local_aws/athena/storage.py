@@ -32,6 +32,8 @@ _READABLE = {
     exp.DType.TIMESTAMP: r"TIMESTAMP( WITH TIME ZONE)?",
     exp.DType.ARRAY: r".*\[\]",
     exp.DType.MAP: r"MAP\(.*",
+    exp.DType.STRUCT: r"STRUCT\(.*",
+    exp.DType.VARBINARY: r"BLOB",
 }
 
 
@@ -87,7 +89,7 @@ def _create_partitions(
     """The partitions' values come from the catalog, never from a path."""
     keys = scan.table.keys
     typed = [
-        f", cast(nullif(v{n}, '{NULL_PARTITION}') as {kind.sql('duckdb')}) as {_quoted(key)}"
+        f", cast(nullif(v{n}, '{NULL_PARTITION}') as {t.duckdb_name(kind)}) as {_quoted(key)}"
         for n, (key, kind) in enumerate(keys)
     ]
     raw = [f", unnest(${n + 2}::varchar[]) as v{n}" for n in range(len(keys))]
@@ -153,12 +155,12 @@ def _value(name: str, kind: exp.DataType, in_file: str | None) -> str:
             column = f"make_timestamp(epoch_us({column}))"
         # Athena's timestamps have milliseconds.
         column = f"cast({column} as timestamp_ms)"
-    return f"cast({column} as {kind.sql('duckdb')})"
+    return f"cast({column} as {t.duckdb_name(kind)})"
 
 
 def _empty_relation(scan: Scan) -> str:
     columns = [
-        f"cast(null as {kind.sql('duckdb')}) as {_quoted(name)}"
+        f"cast(null as {t.duckdb_name(kind)}) as {_quoted(name)}"
         for name, kind in scan.table.columns + scan.table.keys
     ]
     return f"create view {_quoted(scan.name)} as select {', '.join(columns)} where false"

@@ -9,10 +9,22 @@ from sqlglot import exp
 
 from local_aws.athena import types as t
 from local_aws.athena.casts import cast, cast_plainly
+from local_aws.athena.typing import call
 
 # Rounds half away from zero, as Trino divides decimals; on whole numbers of up to 38 digits.
 QUOTIENT = "trino_quotient"
+_FAIL = "error('INVALID_FUNCTION_ARGUMENT: ' || text || left(witness::varchar, 0))"
 MACROS = (
+    # Not a constant: DuckDB evaluates error() of a constant while it plans.
+    f"create macro fail(text, witness) as {_FAIL}",
+    "create macro trino_element(a, i) as case when i = 0 then "
+    "fail('SQL array indices start at 1', i) when i < 0 then "
+    "fail('Array subscript is negative: ' || i, i) when i > len(a) then "
+    "fail('Array subscript must be less than or equal to array length: ' || i || ' > ' || len(a), "
+    "i) "
+    "else a[i] end",
+    "create macro trino_value(m, k) as case when map_contains(m, k) then map_extract_value(m, k) "
+    "when m is not null and k is not null then fail('Key not present in map: ' || k, k) end",
     f"create macro {QUOTIENT}(n, d) as "
     "case when (n < 0) = (d < 0) then 1 else -1 end * ((2 * abs(n) + abs(d)) // (2 * abs(d)))",
 )
@@ -35,6 +47,25 @@ _CAST_BACK = (
     exp.TimestampTrunc,
     exp.Filter,
     exp.Window,
+    exp.Anonymous,
+)
+_ARGUMENT_TYPES = {"bigint": t.BIGINT, "double": t.DOUBLE, "timestamp": t.TIMESTAMP}
+# They take a timestamp with time zone as the clock of its zone showed it.
+_LOCAL = (
+    exp.DateAdd,
+    exp.DateTrunc,
+    exp.Day,
+    exp.DayOfWeekIso,
+    exp.DayOfYear,
+    exp.Extract,
+    exp.Hour,
+    exp.Minute,
+    exp.Month,
+    exp.Quarter,
+    exp.Second,
+    exp.TimeToStr,
+    exp.TimestampTrunc,
+    exp.Year,
 )
 
 
@@ -58,11 +89,78 @@ def to_sql(tree: exp.Expr) -> str:
 
 
 def _rewritten(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, _LOCAL):
+        return _localised(node)
     rewrite = _REWRITES.get(type(node))
-    new = rewrite(node) if rewrite else node
+    return _cast_back(node, rewrite(node) if rewrite else node)
+
+
+def _cast_back(node: exp.Expr, new: exp.Expr) -> exp.Expr:
     if isinstance(node, _CAST_BACK) and t.is_known(node.type) and not _is_wrapped(node):
         return cast_plainly(new.copy(), t.of(node))
     return new
+
+
+def _localised(node: exp.Expr) -> exp.Expr:
+    """The node, with what it takes of a timestamp with time zone taken in that zone."""
+    place = "expression" if isinstance(node, exp.Extract) else "this"
+    taken = node.args[place]
+    if not t.is_instant(t.of(taken)):
+        return _cast_back(node, node)
+    zone = exp.Literal.string(t.zone(t.of(taken)))
+    local = node.copy()
+    local.set(place, exp.Anonymous(this="timezone", expressions=[zone, taken.copy()]))
+    if not t.is_instant(t.of(node)):
+        return _cast_back(node, local)
+    at_zone = exp.Anonymous(this="timezone", expressions=[zone.copy(), local])
+    return cast_plainly(at_zone, t.of(node))
+
+
+def _called(node: exp.Anonymous) -> exp.Expr:
+    function, _ = call(node)
+    arguments = []
+    for name, argument in zip(function.takes, node.expressions, strict=True):
+        wanted = _ARGUMENT_TYPES.get(name, t.of(argument))
+        fits = t.of(argument) == wanted
+        arguments.append(argument.copy() if fits else cast_plainly(argument.copy(), wanted))
+    return exp.Anonymous(this=function.macro, expressions=arguments)
+
+
+def _subscript(node: exp.Bracket) -> exp.Expr:
+    if node.args.get("safe"):
+        return node
+    macro = "trino_value" if t.of(node.this).this == exp.DType.MAP else "trino_element"
+    index = node.expressions[0].copy()
+    if t.is_integer(t.of(index)):
+        # sqlglot counts from 0.
+        index = exp.Add(this=exp.paren(index), expression=exp.Literal.number(1))
+    return exp.Anonymous(this=macro, expressions=[node.this.copy(), index])
+
+
+def _counted(node: exp.ApproxDistinct) -> exp.Expr:
+    """The exact number, which is within any error that Trino's estimate may have."""
+    return exp.Count(this=exp.Distinct(expressions=[node.this.copy()]))
+
+
+def _extreme(node: exp.ArgMax | exp.ArgMin) -> exp.Expr:
+    """DuckDB's own would pass over the rows whose value is null."""
+    name = "arg_max_null" if isinstance(node, exp.ArgMax) else "arg_min_null"
+    return exp.Anonymous(this=name, expressions=[node.this.copy(), node.expression.copy()])
+
+
+def _in_milliseconds(node: exp.Expr) -> exp.Expr:
+    """Athena's timestamps have milliseconds."""
+    unit = exp.Literal.string("millisecond")
+    return exp.Anonymous(this="date_trunc", expressions=[unit, node.copy()])
+
+
+def _at_zone(node: exp.AtTimeZone) -> exp.Expr:
+    """Another zone is the same instant; a timestamp without one is taken as UTC's."""
+    instant: exp.Expr = node.this.copy()
+    if t.is_instant(t.of(node.this)):
+        return instant
+    utc = exp.Literal.string("UTC")
+    return exp.Anonymous(this="timezone", expressions=[utc, instant])
 
 
 def _is_wrapped(node: exp.Expr) -> bool:
@@ -148,17 +246,26 @@ def _date(node: exp.Date) -> exp.Expr:
 
 def _cast(node: exp.Cast) -> exp.Expr:
     source = t.of(node.this)
-    return cast(node.this, source, t.of(node), lenient=isinstance(node, exp.TryCast))
+    lenient = isinstance(node, exp.TryCast) or node.find_ancestor(exp.Try) is not None
+    return cast(node.this, source, t.of(node), lenient=lenient)
 
 
 _REWRITES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Add: _moved,
+    exp.Anonymous: _called,
+    exp.ApproxDistinct: _counted,
+    exp.ArgMax: _extreme,
+    exp.ArgMin: _extreme,
     exp.ArraySize: _cardinality,
+    exp.AtTimeZone: _at_zone,
     exp.Avg: _averaged,
+    exp.Bracket: _subscript,
     exp.Cast: _cast,
+    exp.CurrentTimestamp: _in_milliseconds,
     exp.Date: _date,
     exp.DateDiff: _full_units_between,
     exp.Div: _divided,
+    exp.Localtimestamp: _in_milliseconds,
     exp.Sub: _moved,
     exp.TryCast: _cast,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sqlglot import exp
 
@@ -15,6 +16,9 @@ DOUBLE = exp.DataType.build("double")
 VARCHAR = exp.DataType.build("varchar")
 DATE = exp.DataType.build("date")
 TIMESTAMP = exp.DataType.build("timestamp")
+# A timestamp with time zone whose zone only the rows know. What shows it has to know it.
+INSTANT = exp.DataType.build("timestamptz")
+VARBINARY = exp.DataType.build("varbinary")
 UNKNOWN = exp.DataType.build("unknown")
 
 MAX_PRECISION = 38
@@ -32,8 +36,20 @@ _NAMES = {
     _T.VARCHAR: "varchar",
     _T.DATE: "date",
     _T.TIMESTAMP: "timestamp",
+    _T.TIMESTAMPTZ: "timestamp with time zone",
+    _T.VARBINARY: "varbinary",
+    _T.STRUCT: "row",
     _T.ARRAY: "array",
     _T.MAP: "map",
+}
+# Types of columns, as the catalog names them.
+_HIVE = {
+    **{kind: name for kind, name in _NAMES.items() if kind not in (_T.TIMESTAMPTZ,)},
+    _T.INT: "int",
+    _T.FLOAT: "float",
+    _T.VARCHAR: "string",
+    _T.VARBINARY: "binary",
+    _T.STRUCT: "struct",
 }
 # Decimal digits of each integer type, as Trino counts them when one meets a decimal.
 INTEGER_DIGITS = {_T.TINYINT: 3, _T.SMALLINT: 5, _T.INT: 10, _T.BIGINT: 19}
@@ -54,7 +70,7 @@ def from_hive(name: str) -> exp.DataType:
     for part in data_type.find_all(exp.DataType):
         if part.this == _T.TEXT:
             part.set("this", _T.VARCHAR)
-        if part.this not in _NAMES:
+        if part.this not in _HIVE:
             raise NotSupported(f"the column type {name!r} in Athena")
         if part.this == _T.DECIMAL and len(part.expressions) != 2:
             # Hive's bare decimal.
@@ -65,6 +81,17 @@ def from_hive(name: str) -> exp.DataType:
 def decimal(precision: int, scale: int) -> exp.DataType:
     """decimal(precision, scale), the precision limited to what Trino has."""
     return exp.DataType.build(f"decimal({min(precision, MAX_PRECISION)}, {scale})")
+
+
+def zoned(zone: str) -> exp.DataType:
+    """timestamp with time zone, all of whose values are in this zone."""
+    parameter = exp.DataTypeParam(this=exp.Literal.string(zone))
+    return exp.DataType(this=_T.TIMESTAMPTZ, expressions=[parameter])
+
+
+def zone(data_type: exp.DataType) -> str:
+    """The zone of a timestamp with time zone; empty when only the rows know it."""
+    return data_type.expressions[0].name if data_type.expressions else ""
 
 
 def array(element: exp.DataType) -> exp.DataType:
@@ -104,6 +131,18 @@ def is_temporal(data_type: exp.DataType) -> bool:
     return bool(data_type.this in (_T.DATE, _T.TIMESTAMP))
 
 
+def is_instant(data_type: exp.DataType) -> bool:
+    return bool(data_type.this == _T.TIMESTAMPTZ)
+
+
+def fields(data_type: exp.DataType) -> list[tuple[str, exp.DataType]]:
+    """Names and types of a row's fields; a name is empty where it has none."""
+    return [
+        (part.name, part.args["kind"]) if isinstance(part, exp.ColumnDef) else ("", part)
+        for part in data_type.expressions
+    ]
+
+
 def digits(data_type: exp.DataType) -> tuple[int, int]:
     """Precision and scale of an exact numeric type."""
     if is_integer(data_type):
@@ -120,6 +159,10 @@ def common(left: exp.DataType, right: exp.DataType) -> exp.DataType:
         return right
     if is_temporal(left) and is_temporal(right):
         return TIMESTAMP
+    if is_instant(left) and is_instant(right):
+        return INSTANT
+    if left.this == right.this == _T.ARRAY:
+        return _common_array(left, right)
     if not (is_numeric(left) and is_numeric(right)):
         return UNKNOWN
     if is_exact(left) and is_exact(right) and (is_decimal(left) or is_decimal(right)):
@@ -127,6 +170,11 @@ def common(left: exp.DataType, right: exp.DataType) -> exp.DataType:
         scale = max(s1, s2)
         return decimal(max(p1 - s1, p2 - s2) + scale, scale)
     return max(left, right, key=lambda t: _NUMERIC_ORDER.index(t.this))
+
+
+def _common_array(left: exp.DataType, right: exp.DataType) -> exp.DataType:
+    element = common(left.expressions[0], right.expressions[0])
+    return array(element) if element != UNKNOWN else UNKNOWN
 
 
 def trino_name(data_type: exp.DataType) -> str:
@@ -138,8 +186,52 @@ def full_name(data_type: exp.DataType) -> str:
     """The type's name in a message: ``decimal(10,2)``, ``array(varchar)``."""
     if data_type.this not in _NAMES:
         return "unknown"
-    inner = [
-        full_name(part) if isinstance(part, exp.DataType) else part.name
+    if data_type.this == _T.TIMESTAMP:
+        return "timestamp(3)"
+    if is_instant(data_type):
+        return "timestamp(3) with time zone"
+    if data_type.this == _T.STRUCT:
+        inner = [f"{name} {full_name(kind)}".strip() for name, kind in fields(data_type)]
+        return f"row({', '.join(inner)})"
+    inner = _inner_names(data_type, full_name)
+    separator = ", " if data_type.this == _T.MAP else ","
+    return f"{trino_name(data_type)}({separator.join(inner)})" if inner else trino_name(data_type)
+
+
+def hive_name(data_type: exp.DataType) -> str:
+    """The type's name in the catalog: ``decimal(10,2)``, ``array<string>``.
+
+    Raises:
+        NotSupported: The catalog has no such type.
+    """
+    if data_type.this not in _HIVE:
+        raise NotSupported(f"a column of type {full_name(data_type)} in the catalog", "Cast it.")
+    if data_type.this == _T.STRUCT:
+        inner = [f"{name}:{hive_name(kind)}" for name, kind in fields(data_type)]
+    else:
+        inner = _inner_names(data_type, hive_name)
+    if not inner:
+        return _HIVE[data_type.this]
+    brackets = "()" if is_decimal(data_type) else "<>"
+    return f"{_HIVE[data_type.this]}{brackets[0]}{','.join(inner)}{brackets[1]}"
+
+
+def duckdb_name(data_type: exp.DataType) -> str:
+    """The type's name in DuckDB's SQL."""
+    return plain(data_type).sql("duckdb")
+
+
+def plain(data_type: exp.DataType) -> exp.DataType:
+    """The type without the zones that only this package gives it."""
+    copy = data_type.copy()
+    for part in copy.find_all(exp.DataType):
+        if is_instant(part):
+            part.set("expressions", [])
+    return copy
+
+
+def _inner_names(data_type: exp.DataType, name: Callable[[exp.DataType], str]) -> list[str]:
+    return [
+        name(part) if isinstance(part, exp.DataType) else part.name
         for part in data_type.expressions
     ]
-    return f"{trino_name(data_type)}({','.join(inner)})" if inner else trino_name(data_type)

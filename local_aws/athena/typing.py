@@ -15,6 +15,9 @@ from sqlglot.optimizer.annotate_types import TypeAnnotator
 from sqlglot.schema import MappingSchema
 
 from local_aws.athena import types as t
+from local_aws.athena.errors import QueryFailed
+from local_aws.athena.functions import FUNCTIONS
+from local_aws.athena.signatures import Function, unexpected
 
 Rule = Callable[[Any], exp.DataType]
 
@@ -24,6 +27,7 @@ _FIXED: dict[exp.DataType, tuple[type[exp.Expr], ...]] = {
         exp.Between,
         exp.Boolean,
         exp.EQ,
+        exp.Escape,
         exp.Exists,
         exp.GT,
         exp.GTE,
@@ -36,9 +40,12 @@ _FIXED: dict[exp.DataType, tuple[type[exp.Expr], ...]] = {
         exp.LogicalOr,
         exp.NEQ,
         exp.Not,
+        exp.NullSafeEQ,
+        exp.NullSafeNEQ,
         exp.Or,
     ),
     t.BIGINT: (
+        exp.ApproxDistinct,
         exp.ArraySize,
         exp.Count,
         exp.CountIf,
@@ -62,7 +69,9 @@ _FIXED: dict[exp.DataType, tuple[type[exp.Expr], ...]] = {
     ),
     t.VARCHAR: (
         exp.Concat,
+        exp.ConcatWs,
         exp.DPipe,
+        exp.GroupConcat,
         exp.Lower,
         exp.Replace,
         exp.Substring,
@@ -70,7 +79,20 @@ _FIXED: dict[exp.DataType, tuple[type[exp.Expr], ...]] = {
         exp.Upper,
     ),
     t.DATE: (exp.CurrentDate, exp.Date),
-    t.DOUBLE: (exp.Pow, exp.Sqrt),
+    t.DOUBLE: (
+        exp.Corr,
+        exp.CumeDist,
+        exp.Log,
+        exp.PercentRank,
+        exp.Pow,
+        exp.Stddev,
+        exp.StddevPop,
+        exp.StddevSamp,
+        exp.Variance,
+        exp.VariancePop,
+    ),
+    t.TIMESTAMP: (exp.Localtimestamp, exp.StrToTime),
+    t.zoned("UTC"): (exp.CurrentTimestamp,),
 }
 
 
@@ -114,6 +136,9 @@ def _cast(node: exp.Cast) -> exp.DataType:
         return t.VARCHAR
     if to.is_type(exp.DType.TIMESTAMP) and all(int(part.name) <= 3 for part in to.expressions):
         return t.TIMESTAMP
+    if t.is_instant(to):
+        # What is cast has no zone of its own, so it gets the session's.
+        return t.zoned("UTC")
     # A bare decimal is decimal(38,0) in a cast, but takes a literal's own digits.
     return t.UNKNOWN if to.is_type(exp.DType.DECIMAL) and not to.expressions else to
 
@@ -140,6 +165,42 @@ def _decimal_result(
     if isinstance(node, exp.Mod):
         return t.UNKNOWN
     return t.decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
+
+
+def _called(node: exp.Anonymous) -> exp.DataType:
+    return call(node)[1]
+
+
+def call(node: exp.Anonymous) -> tuple[Function, exp.DataType]:
+    """The function that a call means, and the type of its value.
+
+    Raises:
+        QueryFailed: There is none of this name that takes these arguments.
+    """
+    known = FUNCTIONS.get(node.name.lower())
+    if known is None:
+        message = f"Function '{node.name.lower()}' not registered"
+        raise QueryFailed("FUNCTION_NOT_FOUND", message, node)
+    given = [t.of(argument) for argument in node.expressions]
+    for function in known:
+        data_type = function.result(given)
+        if data_type is not None:
+            return function, data_type
+    raise unexpected(node, given, known)
+
+
+def _at_zone(node: exp.AtTimeZone) -> exp.DataType:
+    zone = node.args["zone"]
+    return t.zoned(zone.name) if isinstance(zone, exp.Literal) else t.UNKNOWN
+
+
+def _array(node: exp.Array) -> exp.DataType:
+    return t.array(_common(node.expressions)) if node.expressions else t.UNKNOWN
+
+
+def _field(node: exp.Dot) -> exp.DataType:
+    found = dict(t.fields(_of_this(node))) if _of_this(node).this == exp.DType.STRUCT else {}
+    return found.get(node.expression.name.lower(), t.UNKNOWN)
 
 
 def _sum(node: exp.Sum) -> exp.DataType:
@@ -214,6 +275,7 @@ def _subquery(node: exp.Subquery) -> exp.DataType:
 _RULES: dict[type[exp.Expr], Rule] = {
     **{kind: (lambda _, fixed=fixed: fixed) for fixed, kinds in _FIXED.items() for kind in kinds},  # type: ignore[misc]
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), _arithmetic),
+    **dict.fromkeys((exp.AnyValue, exp.ArgMax, exp.ArgMin, exp.NthValue, exp.Try), _of_this),
     **dict.fromkeys((exp.Coalesce, exp.Greatest, exp.Least), _common_of_arguments),
     **dict.fromkeys(
         (exp.Abs, exp.Alias, exp.DateAdd, exp.Filter, exp.FirstValue, exp.Lag), _of_this
@@ -222,10 +284,14 @@ _RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys((exp.Paren, exp.TimestampTrunc, exp.DateTrunc, exp.Window), _of_this),
     **dict.fromkeys((exp.Ceil, exp.Floor), _whole),
     **dict.fromkeys((exp.Cast, exp.TryCast), _cast),
+    exp.Anonymous: _called,
+    exp.Array: _array,
     exp.ArrayAgg: _array_agg,
+    exp.AtTimeZone: _at_zone,
     exp.Avg: _avg,
     exp.Bracket: _bracket,
     exp.Case: _case,
+    exp.Dot: _field,
     exp.If: _if,
     exp.Literal: _literal,
     exp.MapKeys: _map_keys,

@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.awslambda.models import EventInvokeConfig, LambdaBackend, LambdaFunction
+from moto.awslambda.models import (
+    EventInvokeConfig,
+    LambdaBackend,
+    LambdaFunction,
+    LambdaStorage,
+)
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
+from local_aws.awslambda import asynchronous
+from local_aws.awslambda.destinations import check_dead_letters, check_destinations
 from local_aws.awslambda.runner import Invocation
 from local_aws.errors import NotSupported
 from local_aws.iam import enforcement
@@ -22,6 +28,7 @@ REFUSED = {
     "create_event_source_mapping": "event source mappings",
     "create_function_url_config": "function URLs",
     "publish_layer_version": "layers",
+    "send_sns_message": "subscriptions to SNS topics",
 }
 
 
@@ -30,11 +37,14 @@ def install() -> None:
     if LambdaFunction.invoke is invoke:
         return
     LambdaFunction.invoke = invoke
+    LambdaFunction.get_configuration = _with_dead_letters(LambdaFunction.get_configuration)
     for name in ("create_function", "update_function_configuration"):
         setattr(LambdaBackend, name, _checked(getattr(LambdaBackend, name)))
     for name, what in REFUSED.items():
         setattr(LambdaBackend, name, _refusing(what))
     LambdaBackend.put_function_event_invoke_config = put_function_event_invoke_config
+    LambdaStorage.__getstate__ = _storage_state
+    LambdaStorage.__setstate__ = _set_storage_state
 
 
 def invoke(
@@ -43,9 +53,7 @@ def invoke(
     request_headers: Mapping[str, str],
     response_headers: dict[str, str],
 ) -> bytes:
-    """Run a function, in a thread when the invocation type is Event.
-
-    A failed Event is not tried again; AWS would try twice more, minutes later.
+    """Run a function, or keep the event for it when the invocation type is Event.
 
     Returns:
         The response's body.
@@ -55,13 +63,13 @@ def invoke(
     """
     headers = {name.lower(): value for name, value in request_headers.items()}
     kind = headers.get("x-amz-invocation-type", "RequestResponse")
-    invocation = Invocation(function, _parsed(body))
+    payload = _parsed(body)
     if kind == "DryRun":
         return b""
     if kind == "Event":
-        threading.Thread(target=invocation.run, name=invocation.request_id, daemon=True).start()
+        asynchronous.accept(function, payload)
         return b""
-    outcome = invocation.run()
+    outcome = Invocation(function, payload).run()
     response_headers["x-amz-executed-version"] = str(function.version)
     response_headers["x-amz-log-result"] = base64.b64encode(outcome.log_tail).decode()
     if outcome.failed:
@@ -73,6 +81,7 @@ def put_function_event_invoke_config(
     backend: LambdaBackend, function_name: str, config: dict[str, Any]
 ) -> dict[str, Any]:
     """Replace how a function's events are handled. Moto would keep showing the first settings."""
+    check_destinations(config)
     function = backend.get_function(function_name)
     now = iso_8601_datetime_with_nanoseconds()
     function.event_invoke_config = [EventInvokeConfig(function.function_arn, now, config)]
@@ -91,9 +100,21 @@ def check(spec: Mapping[str, Any]) -> None:
     runtime = spec.get("Runtime")
     if runtime is not None and not str(runtime).startswith("python3."):
         raise NotSupported(f"the Lambda runtime {runtime}", "It runs Python 3 only.")
-    for name in ("Layers", "VpcConfig", "DeadLetterConfig", "FileSystemConfigs", "LoggingConfig"):
+    for name in ("Layers", "VpcConfig", "FileSystemConfigs", "LoggingConfig"):
         if spec.get(name):
             raise NotSupported(f"{name} of Lambda functions")
+    check_dead_letters(_dead_letter_arn(spec))
+
+
+def _storage_state(storage: LambdaStorage) -> dict[str, Any]:
+    """What a snapshot keeps: moto's default for aliases cannot be pickled."""
+    return {**vars(storage), "_aliases": dict(storage._aliases)}
+
+
+def _set_storage_state(storage: LambdaStorage, state: dict[str, Any]) -> None:
+    empty = LambdaStorage(state["region_name"], state["account_id"])
+    empty._aliases.update(state["_aliases"])
+    vars(storage).update({**state, "_aliases": empty._aliases})
 
 
 def _parsed(body: str | bytes | None) -> Any:
@@ -112,7 +133,12 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
         check(spec)
         if enforcement.is_on() and spec.get("Role"):
             _check_trust(spec["Role"])
-        return original(backend, *args, **kwargs)
+        answer = original(backend, *args, **kwargs)
+        if "DeadLetterConfig" in spec:
+            named = [each for each in (*args, kwargs.get("function_name")) if isinstance(each, str)]
+            function = backend.get_function(named[0] if named else spec["FunctionName"])
+            function.dead_letter_arn = _dead_letter_arn(spec)
+        return answer
 
     return method
 
@@ -122,6 +148,21 @@ def _check_trust(role: str) -> None:
         check_trust(role, "lambda.amazonaws.com")
     except NotTrusted as refusal:
         raise JsonRESTError("InvalidParameterValueException", str(refusal)) from refusal
+
+
+def _dead_letter_arn(spec: Mapping[str, Any]) -> str:
+    return str((spec.get("DeadLetterConfig") or {}).get("TargetArn") or "")
+
+
+def _with_dead_letters(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def get_configuration(function: LambdaFunction, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = original(function, *args, **kwargs)
+        if arn := vars(function).get("dead_letter_arn"):
+            shown["DeadLetterConfig"] = {"TargetArn": arn}
+        return shown
+
+    return get_configuration
 
 
 def _refusing(what: str) -> Callable[..., Any]:

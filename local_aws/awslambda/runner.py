@@ -50,11 +50,11 @@ class Outcome:
 class Invocation:
     """One invocation: its id, its folder, and its log stream."""
 
-    def __init__(self, function: LambdaFunction, event: Any) -> None:
+    def __init__(self, function: LambdaFunction, event: Any, request_id: str | None = None) -> None:
         self.function = function
         self.event = event
-        self.request_id = str(uuid.uuid4())
-        self.folder = settings.current().data_dir / "lambda" / self.request_id
+        self.request_id = request_id or str(uuid.uuid4())
+        self.folder = settings.current().data_dir / "lambda" / uuid.uuid4().hex
         now = datetime.now(UTC)
         self.log_stream = f"{now:%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
 

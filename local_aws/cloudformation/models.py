@@ -9,13 +9,14 @@ from typing import Any
 
 from moto.cloudformation import models as moto_cloudformation
 from moto.cloudformation import parsing
-from moto.cloudformation.exceptions import AlreadyExistsException
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.utils import generate_stack_id
 
 from local_aws.cloudformation import responses
 from local_aws.cloudformation import template as templates
+from local_aws.cloudformation.changes import changes, evaluation
 from local_aws.cloudformation.deployed import SUPPORTED, resource_class
 from local_aws.cloudformation.engine import Deployment
 
@@ -37,15 +38,54 @@ def install() -> None:
     Stack.parse_template = staticmethod(templates.parse)
     Stack.outputs = property(lambda stack: vars(stack).get("resolved_outputs"))
     ChangeSet._parse_template = _parse_change_set
-    for method in (create_stack, update_stack, delete_stack, create_change_set, execute_change_set):
+    ChangeSet.diff = lambda _: []  # `create_change_set` does it
+    Stack.parameter_list = property(_shown_parameters)
+    for method in (
+        create_stack,
+        update_stack,
+        delete_stack,
+        create_change_set,
+        delete_change_set,
+        execute_change_set,
+    ):
         name = method.__name__
         setattr(CloudFormationBackend, f"moto_{name}", getattr(CloudFormationBackend, name))
         setattr(CloudFormationBackend, name, method)
     responses.install()
 
 
+class ChangeSetNotFound(CloudFormationError):
+    """There is no change set of that name."""
+
+    code = "ChangeSetNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"ChangeSet [{name}] does not exist")
+
+
+class InvalidChangeSetStatus(CloudFormationError):
+    """A change set cannot be carried out, or was already."""
+
+    code = "InvalidChangeSetStatus"
+
+    def __init__(self, change_set: ChangeSet) -> None:
+        super().__init__(
+            f"ChangeSet [{change_set.change_set_id}] cannot be executed in its current execution "
+            f"status of [{change_set.execution_status}]"
+        )
+
+
 class DeployedMap(ResourceMap):
     """The values that templates refer to. Moto's own makes a resource when somebody looks at it."""
+
+    def load_parameters(self) -> None:
+        super().load_parameters()
+        for name, rules in self._template.get("Parameters", {}).items():
+            value = self.resolved_parameters[name]
+            if rules.get("Type") == "CommaDelimitedList":  # of which moto leaves defaults whole
+                parts = value.split(",") if isinstance(value, str) else value
+                self.resolved_parameters[name] = [part.strip() for part in parts]
+                self._parsed_resources[name] = self.resolved_parameters[name]
 
     def __getitem__(self, key: str) -> Any:
         if key in self._parsed_resources:
@@ -104,8 +144,10 @@ def update_stack(
     stack = backend.get_stack(name)
     given = _resolved(stack, parameters)
     _check(template, given)
-    if _is_as(stack, template, given):
+    if _is_as(stack, template, given, tags):
         raise templates.invalid("No updates are to be performed.")
+    if tags is not None:
+        stack.tags = tags
     _update(stack, template, given)
     return stack
 
@@ -147,21 +189,56 @@ def create_change_set(backend: Any, *args: Any, **options: Any) -> tuple[str, st
         *args, **{**options, "parameters": given}
     )
     change_set = backend.change_sets[made[0]]
-    if options["change_set_type"] == "UPDATE" and _is_as(change_set.stack, template, given):
+    stack = change_set.stack
+    change_set.changes = _changes(stack, change_set.template_dict, given)
+    if options["change_set_type"] == "UPDATE" and _is_as(
+        stack, template, given, options.get("tags") or None
+    ):
         change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
         change_set.status_reason = NO_CHANGES
     return made
+
+
+def change_set_of(backend: Any, name: str, stack_name: str | None) -> ChangeSet:
+    """A change set by its ARN, or by its name and that of its stack.
+
+    Raises:
+        ChangeSetNotFound: There is none.
+    """
+    for change_set in backend.change_sets.values():
+        own = stack_name in (None, change_set.stack_name, change_set.stack_id)
+        if name == change_set.change_set_id or (name == change_set.change_set_name and own):
+            return change_set
+    raise ChangeSetNotFound(name)
+
+
+def delete_change_set(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
+    """Forget a change set.
+
+    Raises:
+        ChangeSetNotFound: There is none of that name.
+    """
+    change_set = change_set_of(backend, change_set_name, stack_name)
+    del backend.change_sets[change_set.change_set_id]
 
 
 def execute_change_set(backend: Any, change_set_name: str, stack_name: str | None = None) -> None:
     """Carry out a change set.
 
     Raises:
-        moto.cloudformation.exceptions.ValidationError: There is none of that name.
+        ChangeSetNotFound: There is none of that name.
+        InvalidChangeSetStatus: It cannot be carried out, or was already.
     """
-    change_set = backend.describe_change_set(change_set_name)
+    change_set = change_set_of(backend, change_set_name, stack_name)
+    if change_set.execution_status != "AVAILABLE":
+        raise InvalidChangeSetStatus(change_set)
     stack = backend.stacks[change_set.stack_id]
     change_set.execution_status = "EXECUTE_COMPLETE"
+    for other in backend.change_sets.values():
+        if other is not change_set and other.stack_id == stack.stack_id:
+            other.execution_status = "OBSOLETE"  # it was made for the stack as it was
+    if change_set.tags:
+        stack.tags = change_set.tags
     if change_set.change_set_type == "CREATE":
         _assign(stack, change_set.template, change_set.parameters)
         _start(stack, _deployment(stack).create)
@@ -198,8 +275,40 @@ def _resolved(stack: Stack, parameters: list[dict[str, Any]]) -> dict[str, str]:
     return given
 
 
-def _is_as(stack: Stack, template: str, parameters: dict[str, str]) -> bool:
-    """Whether a stack has that template and those parameters already."""
+def _shown_parameters(stack: Stack) -> list[dict[str, Any]]:
+    """The parameters as clients see them: NoEcho ones hidden, which moto does not."""
+    declared = stack.template_dict.get("Parameters", {})
+    return [
+        {
+            "ParameterKey": name,
+            "ParameterValue": "****" if _is_true(declared[name].get("NoEcho")) else value,
+        }
+        for name, value in templates.effective(stack.template_dict, stack.parameters).items()
+    ]
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
+def _changes(
+    stack: Stack, template: templates.Template, parameters: dict[str, str]
+) -> list[dict[str, Any]]:
+    _deployment(stack)
+    before = evaluation(stack, stack.template_dict, stack.parameters).resources()
+    after = evaluation(stack, template, parameters).resources()
+    return changes(stack, before, after)
+
+
+def _is_as(
+    stack: Stack,
+    template: str,
+    parameters: dict[str, str],
+    tags: dict[str, str] | None = None,
+) -> bool:
+    """Whether a stack has that template, those parameters and those tags already."""
+    if tags is not None and tags != stack.tags:
+        return False
     wanted = templates.parse(template)
     old, new = stack.template_dict, templates.effective(wanted, parameters)
     return templates.same(old, wanted) and templates.effective(old, stack.parameters) == new

@@ -3,25 +3,58 @@
 from __future__ import annotations
 
 import functools
+import uuid
 from typing import Any
 
 from moto.cloudformation.models import Event, Stack
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import utcnow
 
+from local_aws.cloudformation import drift
 from local_aws.cloudformation import template as templates
 
-BODY_ACTIONS = ("create_stack", "update_stack", "create_change_set")
-UNSUPPORTED_OPTIONS = ("DisableRollback", "OnFailure", "ResourceTypes", "StackPolicyBody")
+CHECKED_ACTIONS = (
+    "create_stack",
+    "update_stack",
+    "delete_stack",
+    "create_change_set",
+    "execute_change_set",
+)
+UNSUPPORTED_OPTIONS = (
+    "DeletionMode",
+    "DisableRollback",
+    "OnFailure",
+    "OnStackFailure",
+    "ResourceTypes",
+    "ResourcesToImport",
+    "RetainExceptOnCreate",
+    "RetainResources",
+    "RollbackConfiguration",
+    "StackPolicyBody",
+    "StackPolicyURL",
+    "TimeoutInMinutes",
+)
 
 
 def install() -> None:
     """Put the methods of this module in the place of moto's."""
-    for name in BODY_ACTIONS:
+    for name in CHECKED_ACTIONS:
         setattr(CloudFormationResponse, name, _checked(getattr(CloudFormationResponse, name)))
     # Moto compares them its own way; the backend does it for all kinds of updates.
     CloudFormationResponse._validate_different_update = lambda *_: None
+    # Moto would wrap what is made here in something of its own.
+    del CloudFormationResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["DescribeChangeSetOutput.Changes"]
     for method in (
+        delete_change_set,
+        describe_change_set,
+        describe_stack_drift_detection_status,
+        describe_stack_resource_drifts,
+        detect_stack_drift,
+        detect_stack_resource_drift,
+        get_template_summary,
+        list_change_sets,
+        update_termination_protection,
         describe_stack_resource,
         describe_stack_resources,
         list_stack_resources,
@@ -35,7 +68,7 @@ def _checked(original: Any) -> Any:
     def method(response: Any) -> Any:
         templates.check_size(response._get_param("TemplateBody") or "")
         for option in UNSUPPORTED_OPTIONS:
-            if response._get_param(option):
+            if response._get_param(option) not in (None, "", False, "false", []):
                 raise templates.unsupported(f"the option {option}")
         if body := _submitted_template(response):
             acknowledged = response._get_param("Capabilities", [])
@@ -110,6 +143,118 @@ def _capabilities(template: templates.Template) -> dict[str, Any]:
     listed = ", ".join(kind for kind in kinds if kind.startswith("AWS::IAM::"))
     reason = f"The following resource(s) require capabilities: [{listed}]"
     return {"Capabilities": [required], "CapabilitiesReason": reason}
+
+
+def get_template_summary(response: Any) -> ActionResult:
+    """GetTemplateSummary, of a stack or of a template."""
+    if name := response._get_param("StackName"):
+        body = str(response.cloudformation_backend.get_stack(name).template)
+    else:
+        body = _submitted_template(response)
+    template = templates.parse(body)
+    parameters = [
+        {
+            "ParameterKey": name,
+            "DefaultValue": templates.effective(template, {})[name] if "Default" in rules else None,
+            "ParameterType": rules.get("Type"),
+            "NoEcho": bool(rules.get("NoEcho")),
+            "Description": rules.get("Description"),
+            "ParameterConstraints": {
+                "AllowedValues": [str(each) for each in rules.get("AllowedValues", [])]
+            },
+        }
+        for name, rules in template.get("Parameters", {}).items()
+    ]
+    summary = {
+        "Parameters": parameters,
+        "Description": template.get("Description"),
+        "ResourceTypes": sorted({each["Type"] for each in template["Resources"].values()}),
+        "Version": template.get("AWSTemplateFormatVersion"),
+        "DeclaredTransforms": [],
+    }
+    return ActionResult({**summary, **_capabilities(template)})
+
+
+def describe_change_set(response: Any) -> ActionResult:
+    """DescribeChangeSet, all changes on one page."""
+    return ActionResult(_change_set(response))
+
+
+def delete_change_set(response: Any) -> ActionResult:
+    """DeleteChangeSet."""
+    names = response._get_param("ChangeSetName"), response._get_param("StackName")
+    response.cloudformation_backend.delete_change_set(*names)
+    return EmptyResult()
+
+
+def list_change_sets(response: Any) -> ActionResult:
+    """ListChangeSets: those of one stack."""
+    backend = response.cloudformation_backend
+    stack = backend.get_stack(response._get_param("StackName"))
+    own = [each for each in backend.change_sets.values() if each.stack_id == stack.stack_id]
+    return ActionResult({"Summaries": own})
+
+
+def _change_set(response: Any) -> Any:
+    from local_aws.cloudformation.models import change_set_of  # which installs this module
+
+    names = response._get_param("ChangeSetName"), response._get_param("StackName")
+    return change_set_of(response.cloudformation_backend, *names)
+
+
+def update_termination_protection(response: Any) -> ActionResult:
+    """UpdateTerminationProtection."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    enabled = response._get_bool_param("EnableTerminationProtection")
+    stack.enable_termination_protection = enabled
+    return ActionResult({"StackId": stack.stack_id})
+
+
+def detect_stack_drift(response: Any) -> ActionResult:
+    """DetectStackDrift, which is done when it answers."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    found = drift.detected(stack, response._get_param("LogicalResourceIds"))
+    detection = {"id": str(uuid.uuid4()), "drifts": found, "time": utcnow()}
+    stack.drift = detection
+    return ActionResult({"StackDriftDetectionId": detection["id"]})
+
+
+def describe_stack_drift_detection_status(response: Any) -> ActionResult:
+    """DescribeStackDriftDetectionStatus."""
+    wanted = response._get_param("StackDriftDetectionId")
+    for stack in response.cloudformation_backend.stacks.values():
+        detection = vars(stack).get("drift")
+        if detection and detection["id"] == wanted:
+            states = [each["StackResourceDriftStatus"] for each in detection["drifts"]]
+            drifted = sum(state in ("DELETED", "MODIFIED") for state in states)
+            status = {
+                "StackId": stack.stack_id,
+                "StackDriftDetectionId": wanted,
+                "StackDriftStatus": "DRIFTED" if drifted else "IN_SYNC",
+                "DetectionStatus": "DETECTION_COMPLETE",
+                "DriftedStackResourceCount": drifted,
+                "Timestamp": detection["time"],
+            }
+            return ActionResult(status)
+    raise templates.invalid(f"Drift detection {wanted} does not exist.")
+
+
+def describe_stack_resource_drifts(response: Any) -> ActionResult:
+    """DescribeStackResourceDrifts: what the last detection has found."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    wanted = response._get_param("StackResourceDriftStatusFilters", [])
+    found = vars(stack).get("drift", {"drifts": []})["drifts"]
+    drifts = [each for each in found if not wanted or each["StackResourceDriftStatus"] in wanted]
+    return ActionResult({"StackResourceDrifts": drifts})
+
+
+def detect_stack_resource_drift(response: Any) -> ActionResult:
+    """DetectStackResourceDrift."""
+    stack = response.cloudformation_backend.get_stack(response._get_param("StackName"))
+    name = response._get_param("LogicalResourceId")
+    for found in drift.detected(stack, [name]):
+        return ActionResult({"StackResourceDrift": found})
+    raise templates.invalid(f"Resource {name} does not exist for stack {stack.name}")
 
 
 def latest_events(stack: Stack) -> dict[str, Event]:

@@ -37,8 +37,14 @@ RESOURCE_KEYS = frozenset(
         "UpdateReplacePolicy",
     ]
 )
-PARAMETER_TYPES = frozenset({"String", "Number"})
+PARAMETER_TYPES = frozenset({"CommaDelimitedList", "Number", "String"})
 REFERENCE = re.compile(r"\$\{([^!}][^}]*)\}")
+
+# What can be evaluated, inside of a template and in its conditions.
+FUNCTIONS = frozenset(
+    ["And", "Base64", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "Join", "Not", "Or"]
+    + ["Select", "Split", "Sub", "ToJsonString"]
+)
 
 Template = dict[str, Any]
 
@@ -127,6 +133,9 @@ def check(template: Template, supported: Mapping[str, frozenset[str]]) -> None:
     for name, output in template.get("Outputs", {}).items():
         if "Export" in output:
             raise unsupported(f"Export, which output {name} has")
+    for function in sorted(set(_functions(template))):
+        if function not in FUNCTIONS:
+            raise unsupported(f"the function Fn::{function}")
     creation_order(template)
     _check_references(template, template.get("Outputs", {}), "Outputs")
 
@@ -233,6 +242,18 @@ def references(node: Any) -> Iterator[str]:
             yield from references(value)
 
 
+def _functions(node: Any) -> Iterator[str]:
+    """The names of all functions in a part of a template."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(key, str) and key.startswith("Fn::"):
+                yield key.removeprefix("Fn::")
+            yield from _functions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _functions(value)
+
+
 def _named_by(function: str, value: Any) -> Iterator[str]:
     if function == "Ref" and isinstance(value, str):
         yield value
@@ -274,6 +295,10 @@ def effective(template: Template, given: Mapping[str, str]) -> dict[str, str]:
 
 def _violated(name: str, value: str, rules: Mapping[str, Any]) -> str:
     """What a value violates, in AWS's words, or an empty text."""
+    if rules["Type"] == "CommaDelimitedList":
+        each = {**rules, "Type": "String"}
+        found = (_violated(name, part.strip(), each) for part in value.split(","))
+        return next((reason for reason in found if reason), "")
     allowed = [str(each) for each in rules.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"Parameter '{name}' must be one of AllowedValues"

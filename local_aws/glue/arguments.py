@@ -34,8 +34,6 @@ _REFUSED = {
     "--extra-files",
     "--extra-jars",
     "--extra-py-files",
-    "--job-bookmark-from",
-    "--job-bookmark-to",
     "--job-insights-byo-rules",
     "--python-modules-installer-option",
     "--python-virtual-env",
@@ -58,10 +56,13 @@ class RunArguments:
     Attributes:
         argv: The arguments as the script sees them.
         conf: Spark configuration from `--conf`.
+        bookmark_range: The runs that `--job-bookmark-from` and `--job-bookmark-to` name, when both
+            are given with job-bookmark-pause; the script fails with any other combination.
     """
 
     argv: tuple[str, ...]
     conf: Mapping[str, str]
+    bookmark_range: tuple[str, str] | None = None
 
 
 def interpret(arguments: Mapping[str, str]) -> RunArguments:
@@ -75,7 +76,7 @@ def interpret(arguments: Mapping[str, str]) -> RunArguments:
         _check(name, value)
     passed = [(name, value) for name, value in arguments.items() if name != "--conf"]
     argv = tuple(part for name, value in passed for part in (_dashed(name), value))
-    return RunArguments(argv, _spark_conf(arguments.get("--conf", "")))
+    return RunArguments(argv, _spark_conf(arguments.get("--conf", "")), _bookmark_range(arguments))
 
 
 def _check(name: str, value: str) -> None:
@@ -90,6 +91,12 @@ def _check(name: str, value: str) -> None:
         return
     if name in _REFUSED or name.startswith(_REFUSED_PREFIXES):
         raise NotSupported(f"the Glue job argument {name} ({value!r})", "Leave it out.")
+
+
+def _bookmark_range(arguments: Mapping[str, str]) -> tuple[str, str] | None:
+    paused = arguments.get("--job-bookmark-option") == "job-bookmark-pause"
+    first, last = (arguments.get(f"--job-bookmark-{end}") for end in ("from", "to"))
+    return (first, last) if paused and first and last else None
 
 
 def _dashed(name: str) -> str:

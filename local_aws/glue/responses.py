@@ -9,14 +9,13 @@ from moto.core.responses import ActionResult
 from moto.glue.models import glue_backends
 from moto.glue.responses import GlueResponse
 
-from local_aws.errors import NotSupported
 from local_aws.glue import bookmarks
 from local_aws.glue.catalog import check_batch, partition_page
 from local_aws.glue.models import LocalGlueBackend
 
 
 class LocalGlueResponse(GlueResponse):
-    """Jobs, runs, bookmarks, and partitions page by page."""
+    """Jobs, runs, triggers, bookmarks, and partitions page by page."""
 
     @property
     def glue_backend(self) -> LocalGlueBackend:
@@ -39,6 +38,11 @@ class LocalGlueResponse(GlueResponse):
         run_id = self.glue_backend.start_job_run(self.parameters["JobName"], self.parameters)
         return ActionResult({"JobRunId": run_id})
 
+    def get_job_run(self) -> ActionResult:
+        run = self.glue_backend.get_job_run(self.parameters["JobName"], self.parameters["RunId"])
+        predecessors = bool(self.parameters.get("PredecessorsIncluded"))
+        return ActionResult({"JobRun": run.as_dict(predecessors=predecessors)})
+
     def batch_stop_job_run(self) -> ActionResult:
         name = self.parameters["JobName"]
         stopping, errors = [], []
@@ -52,18 +56,26 @@ class LocalGlueResponse(GlueResponse):
                 errors.append({**submission, "ErrorDetail": detail})
         return ActionResult({"SuccessfulSubmissions": stopping, "Errors": errors})
 
+    def create_trigger(self) -> ActionResult:
+        request = dict(self.parameters)
+        name, tags = request.pop("Name"), request.pop("Tags", None) or {}
+        self.glue_backend.create_trigger(name, request, tags)
+        return ActionResult({"Name": name})
+
+    def update_trigger(self) -> ActionResult:
+        request = self.parameters
+        trigger = self.glue_backend.update_trigger(request["Name"], request["TriggerUpdate"])
+        return ActionResult({"Trigger": trigger.as_dict()})
+
     def get_job_bookmark(self) -> ActionResult:
-        return ActionResult({"JobBookmarkEntry": bookmarks.get(self._bookmarked_job())})
+        job = self.glue_backend.get_job(self.parameters["JobName"])
+        entry = bookmarks.get(job, self.parameters.get("RunId"))
+        return ActionResult({"JobBookmarkEntry": entry})
 
     def reset_job_bookmark(self) -> ActionResult:
-        return ActionResult({"JobBookmarkEntry": bookmarks.reset(self._bookmarked_job())})
-
-    def _bookmarked_job(self) -> str:
-        if self.parameters.get("RunId"):
-            raise NotSupported("the job bookmark of a single run (RunId)", "Leave RunId out.")
-        name: str = self.parameters["JobName"]
-        self.glue_backend.get_job(name)
-        return name
+        job = self.glue_backend.get_job(self.parameters["JobName"])
+        entry = bookmarks.reset(job, self.parameters.get("RunId"))
+        return ActionResult({"JobBookmarkEntry": entry})
 
     def get_partitions(self) -> ActionResult:
         request = self.parameters

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from local_aws import processes
+from local_aws import processes, settings
 from local_aws.glue import job as states
 from local_aws.glue import rights
 from local_aws.glue.arguments import RunArguments
@@ -18,7 +18,6 @@ from local_aws.iam.sessions import RoleSession, assumed
 from local_aws.java import JavaNotFound
 
 POLL_SECONDS = 0.2
-SECONDS_PER_TIMEOUT_UNIT = 60
 
 
 def execute(run: JobRun, arguments: RunArguments) -> tuple[str, str | None]:
@@ -71,7 +70,8 @@ def _tails(run: JobRun, workspace: Workspace) -> list[Tail]:
 def _watch(
     run: JobRun, process: subprocess.Popen[bytes], workspace: Workspace, tails: list[Tail]
 ) -> tuple[str, str | None]:
-    deadline = time.monotonic() + run.settings["Timeout"] * SECONDS_PER_TIMEOUT_UNIT
+    timeout = run.settings["Timeout"] * settings.current().timeout_minute
+    deadline = time.monotonic() + timeout
     if not run.stop_requested.is_set():
         run.enter(states.RUNNING)
     while process.poll() is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 from collections.abc import Mapping
@@ -73,8 +72,8 @@ class Workspace:
         (conf / "log4j2.properties").write_text(_LOGGING)
         script = self.folder / "script.py"
         self._download(self._run.settings["Command"]["ScriptLocation"], script)
-        job_id = f"j_{hashlib.sha256(self._run.job_name.encode()).hexdigest()}"
-        own = {"JOB_NAME": self._run.job_name, "JOB_ID": job_id, "JOB_RUN_ID": self._run.job_run_id}
+        run = self._run
+        own = {"JOB_NAME": run.job_name, "JOB_ID": run.job_id, "JOB_RUN_ID": run.job_run_id}
         ids = [part for name, value in own.items() for part in (f"--{name}", value)]
         return [sys.executable, str(RUNTIME / "run_script.py"), str(script), *ids, *arguments.argv]
 
@@ -92,13 +91,20 @@ class Workspace:
             SPARK_CONF_DIR=str(self.folder / "conf"),
             SPARK_LOCAL_DIRS=str(self._temporary),
             SPARK_LOCAL_IP=settings.HOST,
-            LOCAL_AWS_BOOKMARK_FILE=str(bookmark_file(self._run.job_name)),
+            LOCAL_AWS_BOOKMARK_FILE=str(bookmark_file(self._run.job_id)),
             LOCAL_AWS_ERROR_FILE=str(self._error),
-            LOCAL_AWS_JOB_ATTEMPT=str(self._run.attempt),
+            LOCAL_AWS_BOOKMARK_ATTEMPT=str(self._run.bookmark_attempt),
             LOCAL_AWS_JOB_RUN_ID=self._run.job_run_id,
             **self._session.environment(),
             **file_system.environment(),
+            **self._bookmark_range(),
         )
+
+    def _bookmark_range(self) -> dict[str, str]:
+        if self._run.bookmark_range is None:
+            return {}
+        first, last = self._run.bookmark_range
+        return {"LOCAL_AWS_BOOKMARK_FROM": first or "", "LOCAL_AWS_BOOKMARK_TO": last or ""}
 
     def error_message(self, exit_code: int) -> str:
         """Why the script failed: its exception, or the exit code when it left none."""

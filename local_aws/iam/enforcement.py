@@ -3,19 +3,18 @@
 Off unless `python -m local_aws up --enforce-iam` was asked for. The log,
 `<data dir>/iam/access.jsonl`, has a line for each access of a restricted principal: who, which
 action, on which resource, with which condition keys, and what the policies say; each different
-line once.
+line once. It goes on after a restart, as everything in the data directory does.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.parse import PROTOCOL_PARSERS
@@ -38,6 +37,7 @@ SERVICE_NAMES = {"awslambda": "lambda"}
 # Their errors, unlike those of the others, are AccessDenied with status 403.
 XML_SERVICES = frozenset(["cloudformation", "cloudwatch", "iam", "s3", "sns", "sts"])
 
+P = ParamSpec("P")
 _lock = threading.Lock()
 _logged: set[str] = set()
 
@@ -69,10 +69,12 @@ def log_path() -> Path:
 
 
 def begin() -> None:
-    """Start with an empty log."""
+    """Go on with the log that is there; nothing is there when policies are not enforced."""
     _logged.clear()
-    shutil.rmtree(log_path().parent, ignore_errors=True)
-    log_path().parent.mkdir()
+    if is_on():
+        log_path().parent.mkdir(exist_ok=True)
+        log_path().touch()
+        _logged.update(log_path().read_text(encoding="utf-8").splitlines())
 
 
 def check_request(service: str, environ: dict[str, Any]) -> None:
@@ -99,15 +101,20 @@ def check_request(service: str, environ: dict[str, Any]) -> None:
     check(principal, accesses or [], "AccessDenied" if service in XML_SERVICES else "")
 
 
-def require(accesses: Iterable[Access]) -> None:
+def require(needs: Callable[P, Iterable[Access]], *arguments: P.args, **more: P.kwargs) -> None:
     """Decide about what the present call does beyond its own operation, such as Athena's reading.
+
+    Args:
+        needs: Says which accesses that are; called for restricted principals only.
+        arguments: Its arguments.
+        more: Those by name.
 
     Raises:
         AccessDenied: The caller's policies do not allow it.
     """
     principal = caller.get()
     if principal is not None and principal.is_restricted:
-        check(principal, accesses)
+        check(principal, needs(*arguments, **more))
 
 
 def check(principal: Principal, accesses: Iterable[Access], code: str = "") -> None:

@@ -55,31 +55,10 @@ def on_table(action: str, region: str, database: str, table: str) -> list[Access
     return [Access(f"glue:{action}", arn("glue", region, level)) for level in levels]
 
 
-def on_database(region: str, database: str) -> list[Access]:
+def on_database(action: str, region: str, database: str) -> list[Access]:
     """An access to a catalog database."""
     levels = ("catalog", f"database/{database}")
-    return [Access("glue:GetDatabase", arn("glue", region, level)) for level in levels]
-
-
-def queried_table(region: str, database: str, table: str) -> list[Access]:
-    """What Athena reads of the catalog for its caller; the database `default` always.
-
-    "Fine-grained access to databases and tables", Athena user guide.
-    """
-    return [
-        *on_database(region, "default"),
-        *on_database(region, database),
-        *on_table("GetTable", region, database, table),
-        *on_table("GetPartitions", region, database, table),
-    ]
-
-
-def stored_result(bucket: str, key: str) -> list[Access]:
-    """What Athena does for its caller to leave a result."""
-    return [
-        Access("s3:GetBucketLocation", bucket_arn(bucket)),
-        on_object("PutObject", bucket, key),
-    ]
+    return [Access(f"glue:{action}", arn("glue", region, level)) for level in levels]
 
 
 def on_logs(action: str, region: str, group: str, stream: str = "") -> Access:
@@ -141,7 +120,7 @@ def _table_name(given: Parameters) -> str:
 
 
 def _database(given: Parameters, region: str) -> list[Access]:
-    return on_database(region, given["Name"])
+    return on_database("GetDatabase", region, given["Name"])
 
 
 def _job(action: str, name: str = "JobName") -> Needs:
@@ -183,6 +162,23 @@ def _workgroup_of(given: Parameters, region: str) -> str:
     if query := backend.named_queries.get(given.get("NamedQueryId")):
         return str(query.workgroup.name)
     return "primary"
+
+
+def _each_workgroup(action: str, ids: str, one: str) -> Needs:
+    """For a call about several queries, which may be of several workgroups."""
+
+    def needs(given: Parameters, region: str) -> list[Access]:
+        return [
+            access for found in given[ids] for access in _workgroup(action)({one: found}, region)
+        ]
+
+    return needs
+
+
+def _data_catalog(action: str, name: str = "CatalogName") -> Needs:
+    return lambda given, region: [
+        Access(f"athena:{action}", arn("athena", region, f"datacatalog/{given[name]}"))
+    ]
 
 
 def _results(given: Parameters, region: str) -> list[Access]:
@@ -288,19 +284,38 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
         **{
             action: _workgroup(action)
             for action in (
+                "BatchGetPreparedStatement",
                 "CreateNamedQuery",
+                "CreatePreparedStatement",
                 "DeleteNamedQuery",
+                "DeletePreparedStatement",
                 "GetNamedQuery",
+                "GetPreparedStatement",
                 "GetQueryExecution",
+                "GetQueryRuntimeStatistics",
                 "GetWorkGroup",
                 "ListNamedQueries",
+                "ListPreparedStatements",
                 "ListQueryExecutions",
                 "StartQueryExecution",
                 "StopQueryExecution",
                 "UpdateNamedQuery",
+                "UpdatePreparedStatement",
             )
         },
+        **{
+            action: _data_catalog(action)
+            for action in ("GetDatabase", "GetTableMetadata", "ListDatabases", "ListTableMetadata")
+        },
+        "BatchGetNamedQuery": _each_workgroup(
+            "BatchGetNamedQuery", "NamedQueryIds", "NamedQueryId"
+        ),
+        "BatchGetQueryExecution": _each_workgroup(
+            "BatchGetQueryExecution", "QueryExecutionIds", "QueryExecutionId"
+        ),
+        "GetDataCatalog": _data_catalog("GetDataCatalog", "Name"),
         "GetQueryResults": _results,
+        "ListDataCatalogs": _unscoped("athena:ListDataCatalogs"),
     },
     "cloudformation": {
         action: _stack(action)

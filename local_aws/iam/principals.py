@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ from moto.iam.access_control import (
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-from local_aws import settings
+from local_aws import locks, settings
 from local_aws.errors import NotSupported
 from local_aws.iam.policy import Policy, Statement, parse
 
@@ -35,7 +36,7 @@ class Principal:
     arn: str
     policies: tuple[Policy, ...] = ()
 
-    @property
+    @functools.cached_property
     def is_restricted(self) -> bool:
         """Whether there is anything that it may not do."""
         statements = [replace(each, sid="") for policy in self.policies for each in policy]
@@ -60,8 +61,15 @@ def identify(headers: Mapping[str, str], query: Mapping[str, Any]) -> Principal 
         return None
     if not key:
         return Principal("anonymous")
+    with locks.of("iam"), locks.of("sts"):
+        arn, documents = _found(key, _with_token(headers, query))
+    return Principal(arn, tuple(parse(document) for document in documents))
+
+
+def _found(key: str, token: dict[str, str]) -> tuple[str, list[str]]:
+    """Name and policies of an access key's owner."""
     try:
-        owner = create_access_key(settings.ACCOUNT_ID, PARTITION, key, _with_token(headers, query))
+        owner = create_access_key(settings.ACCOUNT_ID, PARTITION, key, token)
     except CreateAccessKeyFailure:
         unknown = JsonRESTError(
             "InvalidClientTokenId", "The security token included in the request is invalid."
@@ -70,7 +78,7 @@ def identify(headers: Mapping[str, str], query: Mapping[str, Any]) -> Principal 
         raise unknown from None
     if isinstance(owner, AssumedRoleAccessKey):
         _refuse_limits(key, owner)
-    return Principal(owner.arn, tuple(parse(_document(each)) for each in owner.collect_policies()))
+    return owner.arn, [_document(each) for each in owner.collect_policies()]
 
 
 def _refuse_limits(key: str, owner: AssumedRoleAccessKey) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-from local_aws import settings
+from local_aws import locks, settings
 from local_aws.errors import NotSupported
 from local_aws.iam.principals import PARTITION, Principal, identify
 
@@ -64,11 +64,22 @@ def assumed(role: str, session_name: str, region: str) -> Iterator[RoleSession]:
     arn = role
     if not role.startswith("arn:"):
         arn = f"arn:{PARTITION}:iam::{settings.ACCOUNT_ID}:role/{role}"
-    taken = backend.assume_role(region, session_name, arn, "", SECONDS, "")
+    with locks.of("sts"):
+        taken = backend.assume_role(region, session_name, arn, "", SECONDS, "")
+        taken.of_process = True
     try:
         yield RoleSession(taken.access_key_id, taken.secret_access_key, taken.session_token)
     finally:
-        backend.assumed_roles.remove(taken)
+        with locks.of("sts"):
+            backend.assumed_roles.remove(taken)
+
+
+def forget_processes() -> None:
+    """Drop the sessions of processes that ended with an earlier embedded AWS."""
+    backend = sts_backends[settings.ACCOUNT_ID][PARTITION]
+    backend.assumed_roles = [
+        each for each in backend.assumed_roles if not vars(each).get("of_process")
+    ]
 
 
 def check_trust(role: str, service: str) -> None:

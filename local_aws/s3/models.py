@@ -12,7 +12,7 @@ from moto.s3 import models as moto_s3
 from moto.s3.exceptions import InvalidBucketName, S3ClientError
 from moto.s3.responses import S3Response
 
-from local_aws.s3 import listing, policies, uploads
+from local_aws.s3 import bodies, copies, listing, policies, uploads
 from local_aws.s3.objects import DiskKey
 from local_aws.s3.paths import bucket_dir, object_path
 from local_aws.s3.store import DiskKeys
@@ -31,9 +31,12 @@ def install() -> None:
     upload = moto_s3.FakeMultipart
     upload.__init__ = uploads.noting_time(upload.__init__)
     upload.complete = uploads.complete
+    S3Response.get_object = bodies.streaming(S3Response.get_object)
     S3Response.list_multipart_uploads = uploads.list_multipart_uploads
     for method in (listing.list_objects, listing.list_objects_v2, listing.list_object_versions):
         setattr(backend, method.__name__, method)
+    backend.copy_object = copies.by_file(backend.copy_object)
+    backend.upload_part_copy = copies.upload_part_copy
     backend.put_bucket_policy = policies.put_bucket_policy
     for name, check in _CHECKS.items():
         setattr(backend, name, _checked(getattr(backend, name), check))

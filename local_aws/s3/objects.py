@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from moto.s3.models import FakeKey
 
+from local_aws import settings
 from local_aws.s3.paths import hidden_path
 
 Stamp = tuple[int, int, int]
@@ -74,6 +76,17 @@ class DiskKey(FakeKey):
 
     def __del__(self) -> None:
         """Nothing: moto's own closes a buffer, which this class does not have."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a snapshot keeps: the place of the bytes below the data directory, not the bytes."""
+        left_out = ("_value_buffer", "lock")
+        state = {name: each for name, each in vars(self).items() if name not in left_out}
+        return {**state, "path": str(self.path.relative_to(settings.current().data_dir))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.path = settings.current().data_dir / state["path"]
+        self.lock = threading.Lock()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DiskKey:
         # Moto copies keys to annotate them; the default would read the bytes of every one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import os
 import stat
 import threading
@@ -30,8 +31,21 @@ class DiskKeys(_VersionedKeyStore):
     def __init__(self, bucket: FakeBucket) -> None:
         super().__init__()
         self._bucket = bucket
-        self._root = bucket_dir(bucket.name)
         self._lock = threading.RLock()
+
+    @property
+    def _root(self) -> Path:
+        return bucket_dir(self._bucket.name)
+
+    def __reduce__(self) -> Any:
+        """What a snapshot keeps: the records as they are, without a look at the files."""
+        new = copyreg.__newobj__  # type: ignore[attr-defined] # typeshed leaves it out
+        return new, (DiskKeys,), (self._bucket, dict(dict.items(self)))
+
+    def __setstate__(self, state: tuple[FakeBucket, dict[str, list[Version]]]) -> None:
+        self._bucket, records = state
+        self._lock = threading.RLock()
+        dict.update(self, records)
 
     def getlist(self, key: str, default: Any = None) -> Any:
         """All versions of a key, or the default when there are none."""

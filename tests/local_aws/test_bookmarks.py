@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -155,3 +156,50 @@ def test_one_context_for_two_sources_is_refused() -> None:
     run.unread("lines", PATHS, [])
     with pytest.raises(ValueError, match="'lines' is used twice"):
         run.unread("lines", PATHS, [])
+
+
+def commit_run(run_id: str, *files: S3File, ctx: str = "lines") -> None:
+    os.environ["LOCAL_AWS_JOB_RUN_ID"] = run_id
+    run = Bookmarks("job", "job-bookmark-enable")
+    run.unread(ctx, PATHS, files)
+    run.commit()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ctx", "names"),
+    [
+        ("jr_1", "jr_2", "lines", ["b"]),
+        ("jr_1", "jr_3", "lines", ["b", "c"]),
+        ("", "jr_3", "lines", ["a", "b", "c"]),
+        ("jr_3", "jr_3", "lines", []),
+        ("jr_1", "", "lines", []),
+        ("jr_1", "jr_3", "other", []),
+    ],
+)
+def test_pause_with_a_range_reads_what_the_runs_in_it_read(
+    run_env: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
+    last: str,
+    ctx: str,
+    names: list[str],
+) -> None:
+    a, b, c, d = (file(name) for name in "abcd")
+    commit_run("jr_1", a)
+    commit_run("jr_2", a, b)
+    commit_run("jr_3", a, b, c)
+    before = run_env.read_text()
+
+    monkeypatch.setenv("LOCAL_AWS_BOOKMARK_FROM", first)
+    monkeypatch.setenv("LOCAL_AWS_BOOKMARK_TO", last)
+    run = Bookmarks("job", "job-bookmark-pause")
+    read_again = run.unread(ctx, PATHS, [a, b, c, d])
+    run.commit()
+    assert [each.uri.rsplit("/")[-1] for each in read_again] == names
+    assert run_env.read_text() == before
+
+
+def test_a_file_that_was_changed_after_a_range_does_not_belong_to_it() -> None:
+    first, last = state_after(), state_after(file("a", age_ms=5))
+    assert bookmark.read_between(first, last, [file("a", age_ms=5)]) == [file("a", age_ms=5)]
+    assert bookmark.read_between(first, last, [file("a")]) == []

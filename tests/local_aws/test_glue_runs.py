@@ -1,23 +1,25 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
-import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from glue_steps import BUCKET, SLEEP, Glue, definition, error_of
 
-from local_aws import settings
+from local_aws import processes, server, settings
 from local_aws.glue import arguments
-from local_aws.glue import run as run_module
+from tools import local
 
 pytestmark = pytest.mark.slow
-
-BUCKET = "glue-runs"
-_numbers = itertools.count()
 
 READ_LINES = """
 import sys
@@ -49,77 +51,6 @@ if "--fail_before_commit" in sys.argv:
     lines.select("no_such_column")
 job.commit()
 """
-
-
-@dataclass(frozen=True)
-class Glue:
-    """A Glue client, and the steps that the tests repeat."""
-
-    client: Callable[[str], Any]
-
-    def create(self, script: str, **settings: Any) -> str:
-        name = f"job/{next(_numbers)}"
-        key = f"scripts/{name}.py"
-        self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=script.encode())
-        self.client("glue").create_job(Name=name, **{**definition(key), **settings})
-        return name
-
-    def start(self, job: str, **arguments: str) -> str:
-        named = {f"--{name}": value for name, value in arguments.items()}
-        started = self.client("glue").start_job_run(JobName=job, Arguments=named)
-        run_id: str = started["JobRunId"]
-        return run_id
-
-    def state(self, job: str, run_id: str) -> dict[str, Any]:
-        run: dict[str, Any] = self.client("glue").get_job_run(JobName=job, RunId=run_id)["JobRun"]
-        return run
-
-    def wait(self, job: str, run_id: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while (run := self.state(job, run_id))["JobRunState"] in (
-            "STARTING",
-            "RUNNING",
-            "STOPPING",
-        ):
-            assert time.monotonic() < deadline, run
-            time.sleep(0.05)
-        return run
-
-    def run(self, job: str, **arguments: str) -> dict[str, Any]:
-        return self.wait(job, self.start(job, **arguments))
-
-    def log(self, run: dict[str, Any], kind: str = "output") -> list[str]:
-        group = f"{run['LogGroupName']}/{kind}"
-        events = self.client("logs").get_log_events(
-            logGroupName=group, logStreamName=run["Id"], startFromHead=True
-        )
-        return [event["message"] for event in events["events"]]
-
-
-def definition(script_key: str) -> dict[str, Any]:
-    return {
-        "Role": "LabRole",
-        "Command": {
-            "Name": "glueetl",
-            "PythonVersion": "3",
-            "ScriptLocation": f"s3://{BUCKET}/{script_key}",
-        },
-        "GlueVersion": "5.1",
-        "WorkerType": "G.1X",
-        "NumberOfWorkers": 2,
-    }
-
-
-@pytest.fixture(scope="module")
-def glue(client: Callable[[str], Any]) -> Glue:
-    location = {"LocationConstraint": "us-west-2"}
-    client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
-    return Glue(client)
-
-
-def error_of(failure: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
-    error = failure.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_a_run_reads_each_object_with_its_exact_name_and_saves_its_bookmark(glue: Glue) -> None:
@@ -184,21 +115,179 @@ def test_a_run_reports_its_real_times_arguments_and_environment(glue: Glue) -> N
     assert run["Id"] in line
 
 
-def test_output_is_shipped_while_the_run_goes_on(glue: Glue) -> None:
-    job = glue.create("import time; print('begun'); time.sleep(60)")
+def test_the_aws_cli_shows_the_output_while_the_run_goes_on(
+    glue: Glue, embedded_aws: server.RunningServer
+) -> None:
+    script = "import sys, time; print('begun'); print('slow', file=sys.stderr); time.sleep(60)"
+    job = glue.create(script)
     run_id = glue.start(job)
-    group = "/aws-glue/jobs/output"
-    logs = glue.client("logs")
-    deadline = time.monotonic() + 10
-    while not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=run_id)[
-        "logStreams"
-    ]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert glue.output_of(run_id) == ["begun"]
+
+    command = [sys.executable, "-m", "awscli", "logs", "filter-log-events", "--output", "text"]
+    options = ["--log-group-name", "/aws-glue/jobs/error", "--log-stream-names", run_id]
+    shown = subprocess.run(
+        [*command, *options, "--query", "events[].message"],
+        env=local.environment(embedded_aws.endpoint_url),
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert shown.stdout.strip() == "slow", shown.stderr
     assert glue.state(job, run_id)["JobRunState"] == "RUNNING"
-    glue.client("glue").batch_stop_job_run(JobName=job, JobRunIds=[run_id])
+    glue.stop(job, run_id)
     assert glue.wait(job, run_id)["JobRunState"] == "STOPPED"
-    assert glue.log(glue.state(job, run_id)) == ["begun"]
+    assert glue.output_of(run_id) == ["begun"]
+
+
+def test_a_run_that_takes_its_time_to_stop_is_stopping_until_then(glue: Glue) -> None:
+    job = glue.create(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.7), sys.exit(0)))\n"
+        "print('begun'); time.sleep(60)"
+    )
+    run_id = glue.start(job)
+    glue.output_of(run_id)
+    glue.stop(job, run_id)
+    stopping = glue.state(job, run_id)
+    assert stopping["JobRunState"] == "STOPPING"
+    assert "CompletedOn" not in stopping
+    stopped = glue.wait(job, run_id)
+    assert stopped["JobRunState"] == "STOPPED"
+    assert "ErrorMessage" not in stopped
+
+
+def test_runs_of_a_full_job_wait_in_order_when_it_queues_them(glue: Glue) -> None:
+    job = glue.create(SLEEP, JobRunQueuingEnabled=True)
+    first, second, third = (glue.start(job) for _ in range(3))
+    time.sleep(1.1)
+    waiting = glue.state(job, second)
+    assert waiting["JobRunState"] == glue.state(job, third)["JobRunState"] == "WAITING"
+    assert waiting["StateDetail"] == "Max concurrent job runs per job exceeded"
+    assert (waiting["ExecutionTime"], waiting["JobRunQueuingEnabled"]) == (0, True)
+    with pytest.raises(ClientError, match="Concurrent runs exceeded"):
+        glue.client("glue").start_job_run(JobName=job, JobRunQueuingEnabled=False)
+
+    glue.stop(job, first)
+    glue.wait_for(lambda: glue.state(job, second)["JobRunState"] == "RUNNING")
+    assert "StateDetail" not in glue.state(job, second)
+    glue.stop(job, third)
+    assert glue.state(job, third)["JobRunState"] == "STOPPED"
+    glue.stop(job, second)
+    ended = glue.wait(job, second)
+    assert ended["ExecutionTime"] < (ended["CompletedOn"] - ended["StartedOn"]).total_seconds()
+
+
+def test_a_job_that_is_given_more_room_lets_its_waiting_runs_go_on(glue: Glue) -> None:
+    job = glue.create(SLEEP, JobRunQueuingEnabled=True)
+    first, second = glue.start(job), glue.start(job)
+    room = {"ExecutionProperty": {"MaxConcurrentRuns": 2}}
+    update = {**definition(f"scripts/{job}.py"), **room}
+    glue.client("glue").update_job(JobName=job, JobUpdate=update)
+    glue.wait_for(lambda: glue.state(job, second)["JobRunState"] == "RUNNING")
+    glue.client("glue").batch_stop_job_run(JobName=job, JobRunIds=[first, second])
+
+
+def test_deleting_a_job_ends_its_runs_and_leaves_nothing_to_its_name(glue: Glue) -> None:
+    job = glue.create("import os, time; print(os.getpid()); time.sleep(60)", MaxRetries=3)
+    run_id = glue.start(job)
+    (pid,) = glue.output_of(run_id)
+    client = glue.client("glue")
+    client.delete_job(JobName=job)
+    with pytest.raises(client.exceptions.EntityNotFoundException):
+        client.get_job_runs(JobName=job)
+    glue.wait_for(lambda: not os.path.exists(f"/proc/{pid}"))
+    client.create_job(Name=job, **definition("x.py"))
+    assert glue.runs(job) == []
+    client.delete_job(JobName="never-created")
+
+
+def test_runs_are_shown_newest_first_and_page_by_page(glue: Glue) -> None:
+    job = glue.create("")
+    started = [glue.run(job)["Id"] for _ in range(3)]
+    client = glue.client("glue")
+    first = client.get_job_runs(JobName=job, MaxResults=2)
+    started.append(glue.run(job)["Id"])
+    second = client.get_job_runs(JobName=job, MaxResults=2, NextToken=first["NextToken"])
+    assert [run["Id"] for run in first["JobRuns"] + second["JobRuns"]] == started[2::-1]
+    assert "NextToken" not in second
+    with pytest.raises(client.exceptions.EntityNotFoundException):
+        client.get_job_runs(JobName="never-created")
+
+
+def test_no_argument_of_a_run_overrides_what_is_not_overridable(glue: Glue) -> None:
+    job = glue.create("", NonOverridableArguments={"--a": "job"}, DefaultArguments={"--b": "job"})
+    run = glue.run(job, a="run", b="run", c="run")
+    assert run["Arguments"] == {"--a": "job", "--b": "run", "--c": "run"}
+
+
+def test_a_timeout_that_glue_does_not_have_is_refused(glue: Glue) -> None:
+    with pytest.raises(ClientError, match="Timeout is 10081"):
+        glue.create("", Timeout=10_081)
+    with pytest.raises(ClientError, match="Timeout is 10081"):
+        glue.client("glue").start_job_run(JobName=glue.create(""), Timeout=10_081)
+
+
+def test_the_end_of_every_run_is_an_event(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqs, bus = glue.client("sqs"), glue.client("events")
+    url = sqs.create_queue(QueueName="run-events")["QueueUrl"]
+    arn = "arn:aws:sqs:us-west-2:123456789012:run-events"
+    allowed = {"Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    statement = {"Effect": "Allow", "Resource": arn, **allowed}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    pattern = {"source": ["aws.glue"], "detail-type": ["Glue Job State Change"]}
+    bus.put_rule(Name="runs", EventPattern=json.dumps(pattern))
+    bus.put_targets(Rule="runs", Targets=[{"Id": "1", "Arn": arn, "InputPath": "$.detail"}])
+
+    fast = dataclasses.replace(settings.current(), timeout_minute=0.3)
+    monkeypatch.setattr(settings, "_current", fast)
+    failing = glue.create("raise ValueError('bad price')", MaxRetries=1)
+    failed = glue.run(failing)["Id"]
+    glue.wait(failing, f"{failed}_attempt_1")
+    succeeded, timed_out = glue.run(glue.create(""))["Id"], glue.run(glue.create(SLEEP, Timeout=1))
+    sleeping = glue.create(SLEEP)
+    stopped = glue.start(sleeping)
+    glue.stop(sleeping, stopped)
+    glue.wait(sleeping, stopped)
+
+    def received() -> dict[str, dict[str, str]]:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        details = [json.loads(each["Body"]) for each in answer.get("Messages", [])]
+        return {detail["jobRunId"]: detail for detail in details}
+
+    events = glue.wait_for(lambda: found if len(found := received()) == 5 else None)
+    bus.remove_targets(Rule="runs", Ids=["1"])
+    assert events[failed] == {
+        "jobName": failing,
+        "severity": "ERROR",
+        "state": "FAILED",
+        "jobRunId": failed,
+        "message": f"JobName:{failing} and JobRunId:{failed} failed to execute with exception "
+        "ValueError: bad price",
+    }
+    others = [f"{failed}_attempt_1", succeeded, timed_out["Id"], stopped]
+    assert [(events[each]["state"], events[each]["severity"]) for each in others] == [
+        ("FAILED", "ERROR"),
+        ("SUCCEEDED", "INFO"),
+        ("TIMEOUT", "WARN"),
+        ("STOPPED", "INFO"),
+    ]
+
+
+def test_the_end_of_the_embedded_aws_starts_nothing_again(
+    glue: Glue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = glue.create("import os, time; print(os.getpid()); time.sleep(60)", MaxRetries=1)
+    run_id = glue.start(job)
+    (pid,) = glue.output_of(run_id)
+    monkeypatch.setattr(processes, "_accepting", False)
+    os.kill(int(pid), signal.SIGKILL)
+    thread = next(each for each in threading.enumerate() if each.name == run_id)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert [run["JobRunState"] for run in glue.runs(job)] == ["RUNNING"]
+    with pytest.raises(processes.ShuttingDown):
+        processes.spawn(["true"], env={})
 
 
 def test_stopping_what_does_not_run_is_an_error_for_that_run_only(glue: Glue) -> None:
@@ -224,7 +313,8 @@ def test_a_second_run_is_refused_while_one_is_active(glue: Glue) -> None:
 
 
 def test_a_run_past_its_timeout_is_killed(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "SECONDS_PER_TIMEOUT_UNIT", 0.5)
+    fast = dataclasses.replace(settings.current(), timeout_minute=0.5)
+    monkeypatch.setattr(settings, "_current", fast)
     job = glue.create("import time; time.sleep(60)", Timeout=1, MaxRetries=1)
     run = glue.run(job)
     assert run["JobRunState"] == "TIMEOUT"
@@ -336,23 +426,3 @@ def test_a_job_name_is_taken_once(glue: Glue) -> None:
     with pytest.raises(ClientError) as failure:
         glue.client("glue").create_job(Name=job, **definition("x.py"))
     assert error_of(failure)[0] == "AlreadyExistsException"
-
-
-def test_resetting_or_deleting_forgets_the_bookmark(glue: Glue) -> None:
-    job = glue.create(
-        "import sys; from awsglue.context import GlueContext; from awsglue.job import Bookmarks\n"
-        "Bookmarks(sys.argv[2], 'job-bookmark-enable').commit()"
-    )
-    client = glue.client("glue")
-    assert glue.run(job)["JobRunState"] == "SUCCEEDED"
-    assert client.get_job_bookmark(JobName=job)["JobBookmarkEntry"]["Run"] == 1
-    client.reset_job_bookmark(JobName=job)
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.get_job_bookmark(JobName=job)
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.reset_job_bookmark(JobName=job)
-    glue.run(job)
-    client.delete_job(JobName=job)
-    client.create_job(Name=job, **definition("x.py"))
-    with pytest.raises(client.exceptions.EntityNotFoundException):
-        client.get_job_bookmark(JobName=job)

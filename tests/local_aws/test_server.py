@@ -100,16 +100,19 @@ def test_a_second_server_on_the_same_directory_is_refused(tmp_path: Path) -> Non
     directory.release()
 
 
-def test_old_state_is_cleared_at_start_but_nothing_else_in_the_directory(tmp_path: Path) -> None:
-    directory = DataDir(tmp_path)
-    (tmp_path / "s3" / "bucket").mkdir()
-    directory.release()
+def test_state_is_kept_unless_a_fresh_start_is_wished_for(tmp_path: Path) -> None:
+    for name in ("s3/bucket", "state", "glue/bookmarks", "glue/runs", "lambda"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".local-aws").touch()
     (tmp_path / "notes.txt").write_text("mine")
 
     DataDir(tmp_path).release()
+    kept = {path.name for path in tmp_path.rglob("*")}
+    DataDir(tmp_path, fresh=True).release()
 
-    assert not (tmp_path / "s3" / "bucket").exists()
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert kept == {".local-aws", "s3", "bucket", "state", "glue", "bookmarks", "notes.txt"}
+    left = {path.name for path in tmp_path.rglob("*")}
+    assert left == {".local-aws", "s3", "notes.txt"}
 
 
 @pytest.mark.parametrize(

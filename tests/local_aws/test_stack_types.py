@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
@@ -35,16 +34,6 @@ TRUST = {
         }
     ],
 }
-
-
-@pytest.fixture
-def stacks(client: Client) -> Any:
-    return client("cloudformation")
-
-
-@pytest.fixture
-def name() -> str:
-    return f"t{uuid.uuid4().hex[:12]}"
 
 
 def deployed(stacks: Any, name: str, **resources: Any) -> str:

@@ -62,6 +62,16 @@ def unread(state: SourceState | None, listed: Iterable[S3File]) -> list[S3File]:
     return [f for f in listed if f.modified_ms >= state.read_before_ms and f not in state.band]
 
 
+def read_between(
+    first: SourceState | None, last: SourceState | None, listed: Iterable[S3File]
+) -> list[S3File]:
+    """The listed files that the second state knows as read and the first does not."""
+    if last is None:
+        return []
+    later = set(unread(last, listed))
+    return [file for file in unread(first, listed) if file not in later]
+
+
 def advanced(
     state: SourceState | None, paths: Iterable[str], listed: Iterable[S3File], now_ms: int
 ) -> SourceState:
@@ -106,7 +116,7 @@ class Entry:
             run=entry["Run"],
             attempt=entry["Attempt"],
             run_id=entry["RunId"],
-            previous_run_id=entry["PreviousRunId"],
+            previous_run_id=entry.get("PreviousRunId"),
             sources={ctx: SourceState.from_json(state) for ctx, state in states.items()},
         )
 
@@ -119,9 +129,26 @@ def load(path: Path) -> Entry | None:
         return None
 
 
+def load_run(path: Path, run_id: str) -> Entry | None:
+    """The bookmark that a run saved, in force or not, or `None` when it saved none."""
+    current = load(path)
+    if current is not None and current.run_id == run_id:
+        return current
+    return load(_earlier(path, run_id))
+
+
+def keep(path: Path, job_name: str, entry: Entry) -> None:
+    """Lay an entry aside that is about to be replaced: a bookmark can be rewound to it."""
+    save(_earlier(path, entry.run_id), job_name, entry)
+
+
 def save(path: Path, job_name: str, entry: Entry) -> None:
     """Replace the saved bookmark as a whole: a reader sees the old one or this one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     draft.write_text(json.dumps(entry.to_json(job_name), indent=1))
     os.replace(draft, path)
+
+
+def _earlier(path: Path, run_id: str) -> Path:
+    return path.parent / "earlier" / f"{run_id}.json"

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Bookmarks:
         self._option = option
         self._path = None if option == BOOKMARK_DISABLE else _bookmark_file()
         self._loaded = _bookmark.load(self._path) if self._path else None
+        self._range = _Range.of_this_run(self._path) if self._path else None
         self._pending: dict[str, _bookmark.SourceState] = {}
 
     def unread(
@@ -71,9 +73,9 @@ class Bookmarks:
             return listed
         if ctx in self._pending:
             raise ValueError(f"transformation_ctx {ctx!r} is used twice: it must be unique")
-        state = self._loaded.sources.get(ctx) if self._loaded else None
-        if state is not None and state.paths != paths:
-            state = None
+        if self._range is not None:
+            return self._range.files(ctx, paths, listed)
+        state = _state(self._loaded, ctx, paths)
         now_ms = time.time_ns() // 1_000_000
         self._pending[ctx] = _bookmark.advanced(state, paths, listed, now_ms)
         unread: list[_bookmark.S3File] = _bookmark.unread(state, listed)
@@ -88,6 +90,8 @@ class Bookmarks:
                 "reset, or another run committed): nothing was saved. Run the job again."
             )
         entry = self._next_entry()
+        if self._loaded is not None:
+            _bookmark.keep(self._path, self._job_name, self._loaded)
         _bookmark.save(self._path, self._job_name, entry)
         self._loaded = entry
 
@@ -96,11 +100,48 @@ class Bookmarks:
         return _bookmark.Entry(
             version=before.version + 1 if before else 1,
             run=before.run + 1 if before else 1,
-            attempt=int(os.environ.get("LOCAL_AWS_JOB_ATTEMPT", "0")),
+            attempt=int(os.environ.get("LOCAL_AWS_BOOKMARK_ATTEMPT", "0")),
             run_id=os.environ["LOCAL_AWS_JOB_RUN_ID"],
             previous_run_id=before.run_id if before else None,
             sources={**(before.sources if before else {}), **self._pending},
         )
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What the runs after one and until another read (--job-bookmark-from and -to).
+
+    Attributes:
+        first: The bookmark after the first of the two, whose input is ignored.
+        last: The bookmark after the last, whose input is processed.
+    """
+
+    first: _bookmark.Entry | None
+    last: _bookmark.Entry | None
+
+    @staticmethod
+    def of_this_run(path: Path) -> _Range | None:
+        """The range that this run was started with, if it was."""
+        names = [f"LOCAL_AWS_BOOKMARK_{end}" for end in ("FROM", "TO")]
+        if not all(name in os.environ for name in names):
+            return None
+        run_ids = [os.environ[name] for name in names]
+        return _Range(*(_bookmark.load_run(path, each) if each else None for each in run_ids))
+
+    def files(
+        self, ctx: str, paths: tuple[str, ...], listed: Iterable[_bookmark.S3File]
+    ) -> list[_bookmark.S3File]:
+        first, last = (_state(entry, ctx, paths) for entry in (self.first, self.last))
+        files: list[_bookmark.S3File] = _bookmark.read_between(first, last, listed)
+        return files
+
+
+def _state(
+    entry: _bookmark.Entry | None, ctx: str, paths: tuple[str, ...]
+) -> _bookmark.SourceState | None:
+    """The state of a source; one with other paths starts anew."""
+    state = entry.sources.get(ctx) if entry else None
+    return state if state is not None and state.paths == paths else None
 
 
 def _bookmark_file() -> Path:

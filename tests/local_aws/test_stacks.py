@@ -2,120 +2,36 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-import textwrap
-import time
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from stack_steps import (
+    Client,
+    bucket,
+    create,
+    events_of,
+    outputs_of,
+    reason_of,
+    status_of,
+    steps_of,
+    template,
+    update,
+    with_function,
+)
 
 from local_aws import server, settings
 
 pytestmark = pytest.mark.slow
 
+
 ROOT = Path(__file__).parents[2]
+
+
 STARTER = ROOT / "capstone-starter.cfn.yaml"
-Client = Callable[[str], Any]
-
-ANSWERING = """
-    import cfnresponse
-    def handler(event, context):
-        kind, props = event["RequestType"], event["ResourceProperties"]
-        old = event.get("OldResourceProperties", {})
-        print("asked", kind, props["Value"], event.get("PhysicalResourceId"), old.get("Value"))
-        status = cfnresponse.FAILED if kind == props.get("FailOn") else cfnresponse.SUCCESS
-        data = {"Doubled": props["Value"] * 2}
-        name = props.get("Name", "fixed")
-        cfnresponse.send(event, context, status, data, name, reason="because I say so")
-"""
-
-
-@pytest.fixture
-def stacks(client: Client) -> Any:
-    return client("cloudformation")
-
-
-@pytest.fixture
-def name() -> str:
-    return f"t{uuid.uuid4().hex[:12]}"
-
-
-def bucket(name: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, **properties}}
-
-
-def template(**resources: Any) -> str:
-    return json.dumps({"Resources": resources})
-
-
-def with_function(code: str, **properties: Any) -> str:
-    function = {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "Runtime": "python3.13",
-            "Handler": "index.handler",
-            "Role": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/LabRole"},
-            "Timeout": "20",
-            "Code": {"ZipFile": textwrap.dedent(code)},
-        },
-    }
-    token = {"Fn::GetAtt": ["Fn", "Arn"]}
-    custom = {"Type": "Custom::Thing", "Properties": {"ServiceToken": token, **properties}}
-    outputs = {
-        "Function": {"Value": {"Ref": "Fn"}},
-        "Id": {"Value": {"Ref": "Thing"}},
-        "Doubled": {"Value": {"Fn::GetAtt": ["Thing", "Doubled"]}},
-    }
-    return json.dumps({"Resources": {"Fn": function, "Thing": custom}, "Outputs": outputs})
-
-
-def create(stacks: Any, name: str, body: str, **parameters: str) -> str:
-    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-    stack = stacks.create_stack(StackName=name, TemplateBody=body, Parameters=given)
-    return str(stack["StackId"])
-
-
-def update(stacks: Any, name: str, body: str, **parameters: str) -> None:
-    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-    stacks.update_stack(StackName=name, TemplateBody=body, Parameters=given)
-
-
-def status_of(stacks: Any, name: str) -> str:
-    return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-
-
-def outputs_of(stacks: Any, name: str) -> dict[str, str]:
-    outputs = stacks.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
-    return {output["OutputKey"]: output["OutputValue"] for output in outputs}
-
-
-def events_of(stacks: Any, name: str) -> list[tuple[str, str, str]]:
-    """Logical id, status and reason, oldest first."""
-    events = stacks.describe_stack_events(StackName=name)["StackEvents"]
-    return [
-        (e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
-        for e in reversed(events)
-    ]
-
-
-def steps_of(stacks: Any, name: str, status: str) -> list[str]:
-    return [logical_id for logical_id, seen, _ in events_of(stacks, name) if seen == status]
-
-
-def reason_of(stacks: Any, name: str, logical_id: str, status: str) -> str:
-    events = events_of(stacks, name)
-    return next(why for seen, at, why in events if (seen, at) == (logical_id, status))
-
-
-def asked(client: Client, function: str) -> list[str]:
-    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
-    return [e["message"] for e in events if e["message"].startswith("asked")]
 
 
 def test_the_starter_template_makes_everything_and_deletes_everything(
@@ -213,49 +129,6 @@ def test_the_aws_cli_creates_waits_for_and_deletes_a_stack(
     assert aws("wait", "stack-create-complete") == 0
     assert aws("delete-stack") == 0
     assert aws("wait", "stack-delete-complete") == 0
-
-
-def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(
-    client: Client, stacks: Any, name: str
-) -> None:
-    stack_id = create(stacks, name, with_function(ANSWERING, Value=21, Name="first"))
-    outputs = outputs_of(stacks, name)
-    assert (outputs["Id"], outputs["Doubled"]) == ("first", "2121")
-
-    update(stacks, name, with_function(ANSWERING, Value=5, Name="second"))
-    assert outputs_of(stacks, name)["Id"] == "second"
-    function = outputs["Function"]
-    assert asked(client, function) == [
-        "asked Create 21 None None",
-        "asked Update 5 first 21",
-        "asked Delete 5 first None",
-    ]
-    stacks.delete_stack(StackName=name)
-
-    assert asked(client, function)[3] == "asked Delete 5 second None"
-    assert status_of(stacks, stack_id) == "DELETE_COMPLETE"
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        (ANSWERING, "because I say so"),
-        ("def handler(event, context): raise KeyError('answer')", "KeyError"),
-        ("def handler(event, context): return 'never mind'", "did not answer.*never mind"),
-    ],
-)
-def test_a_custom_resource_that_fails_rolls_the_stack_back_with_its_reason(
-    client: Client, stacks: Any, name: str, code: str, reason: str
-) -> None:
-    create(stacks, name, with_function(code, Value="1", FailOn="Create"))
-
-    assert status_of(stacks, name) == "ROLLBACK_COMPLETE"
-    failed = reason_of(stacks, name, "Thing", "CREATE_FAILED")
-    assert re.search(reason, failed), failed
-    functions = client("lambda").list_functions()["Functions"]
-    assert not [each for each in functions if each["FunctionName"].startswith(name)]
-    with pytest.raises(ClientError, match="already exists"):
-        create(stacks, name, template(B=bucket(f"b-{name}")))
 
 
 def test_a_failed_deletion_leaves_the_stack_with_the_reason_and_can_be_repeated(
@@ -383,76 +256,6 @@ def test_new_columns_and_new_code_arrive_by_an_update(
     assert answer == b"2"
 
 
-PARAMETERS = """
-Parameters:
-  Id: {Type: String, AllowedPattern: "[a-z]+", ConstraintDescription: Id must be letters., %s}
-  Size: {Type: Number, Default: 3, MinValue: 1, MaxValue: 9}
-  Mode: {Type: String, Default: A, AllowedValues: [A, B]}
-Resources: {Logs: {Type: "AWS::Logs::LogGroup"}}
-"""
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"Id": "A1"}, "Parameter Id failed to satisfy constraint: Id must be letters."),
-        ({}, r"Parameters: \[Id\] must have values"),
-        ({"Id": "abcdef"}, "Parameter Id failed to satisfy constraint"),
-        ({"Id": "a", "Size": "10"}, "Parameter 'Size' must be a number not greater than 9"),
-        ({"Id": "a", "Size": "x"}, "Parameter 'Size' must be a number"),
-        ({"Id": "a", "Mode": "C"}, "Parameter 'Mode' must be one of AllowedValues"),
-        ({"Id": "a", "Other": "b"}, r"Parameters: \[Other\] do not exist in the template"),
-    ],
-)
-def test_a_parameter_against_its_rules_is_refused_in_aws_words(
-    stacks: Any, name: str, parameters: dict[str, str], message: str
-) -> None:
-    with pytest.raises(ClientError, match=message):
-        create(stacks, name, PARAMETERS % "MaxLength: 5", **parameters)
-
-    with pytest.raises(ClientError, match="does not exist"):
-        stacks.describe_stacks(StackName=name)
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (template(T={"Type": "AWS::DynamoDB::Table"}), r"AWS::DynamoDB::Table \(resource T\)"),
-        (template(B=bucket("b", WebsiteConfiguration={})), "property WebsiteConfiguration of"),
-        (template(B={**bucket("b"), "CreationPolicy": {}}), "attribute CreationPolicy"),
-        (template(B=bucket({"Ref": "Nope"})), r"Unresolved resource dependencies \[Nope\]"),
-        (
-            template(A={**bucket("a"), "DependsOn": "B"}, B={**bucket("b"), "DependsOn": "A"}),
-            r"Circular dependency between resources: \[A, B\]",
-        ),
-        ("Resources: {a: [}", "YAML not well-formed"),
-        ("Description: nothing", "At least one Resources member must be defined"),
-        (template(B=bucket("b")) + " " * 51_200, "less than or equal to 51200"),
-        ('{"Transform": "x", "Resources": {"B": {"Type": "AWS::S3::Bucket"}}}', "Transform"),
-    ],
-)
-def test_a_template_that_cannot_be_carried_out_is_refused_by_name(
-    stacks: Any, name: str, body: str, message: str
-) -> None:
-    with pytest.raises(ClientError, match=message) as refusal:
-        create(stacks, name, body)
-
-    assert refusal.value.response["Error"]["Code"] == "ValidationError"
-    assert name not in [each["StackName"] for each in stacks.list_stacks()["StackSummaries"]]
-
-
-def test_an_unsupported_property_inside_another_fails_the_stack_by_name(
-    stacks: Any, name: str
-) -> None:
-    rule = {"Id": "r", "Status": "Enabled", "TagFilters": []}
-    create(stacks, name, template(B=bucket(name, LifecycleConfiguration={"Rules": [rule]})))
-
-    assert status_of(stacks, name) == "ROLLBACK_COMPLETE"
-    assert "LifecycleConfiguration.Rules.TagFilters" in reason_of(
-        stacks, name, "B", "CREATE_FAILED"
-    )
-
-
 def test_conditions_and_retain_policies_are_heeded(client: Client, stacks: Any, name: str) -> None:
     body = {
         "Parameters": {"Extra": {"Type": "String", "Default": "no"}},
@@ -469,50 +272,3 @@ def test_conditions_and_retain_policies_are_heeded(client: Client, stacks: Any, 
     assert f"kept-{name}" in buckets
     assert f"extra-{name}" not in buckets
     assert steps_of(stacks, stack_id, "DELETE_SKIPPED") == ["Kept"]
-
-
-def test_a_change_set_creates_and_updates_a_stack(client: Client, stacks: Any, name: str) -> None:
-    for kind, days in (("CREATE", 7), ("UPDATE", 14)):
-        group = {"LogGroupName": f"/{name}", "RetentionInDays": days}
-        body = template(Logs={"Type": "AWS::Logs::LogGroup", "Properties": group})
-        change = {"StackName": name, "ChangeSetName": f"c{days}"}
-        made = stacks.create_change_set(**change, TemplateBody=body, ChangeSetType=kind)
-        stacks.execute_change_set(ChangeSetName=made["Id"])
-
-    assert status_of(stacks, name) == "UPDATE_COMPLETE"
-    [group] = client("logs").describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
-    assert group["retentionInDays"] == 14
-    same = stacks.create_change_set(
-        StackName=name, ChangeSetName="same", TemplateBody=body, ChangeSetType="UPDATE"
-    )
-    described = stacks.describe_change_set(ChangeSetName=same["Id"])
-    assert described["Status"] == "FAILED"
-    assert "didn't contain changes" in described["StatusReason"]
-
-
-def test_a_template_is_validated_with_its_parameters(stacks: Any) -> None:
-    validated = stacks.validate_template(TemplateBody=PARAMETERS % "NoEcho: true")["Parameters"]
-
-    assert [each["ParameterKey"] for each in validated] == ["Id", "Size", "Mode"]
-    assert (validated[0]["NoEcho"], validated[1]["DefaultValue"]) == (True, "3")
-    with pytest.raises(ClientError, match="Unresolved resource dependencies"):
-        stacks.validate_template(TemplateBody=template(B=bucket({"Ref": "Nope"})))
-
-
-def test_a_stack_under_way_is_seen_and_cannot_be_changed(
-    client: Client, stacks: Any, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("local_aws.cloudformation.models.PATIENCE_SECONDS", 0.0)
-    slow = textwrap.dedent(ANSWERING).replace(
-        "kind, props", "__import__('time').sleep(1); kind, props", 1
-    )
-    create(stacks, name, with_function(slow, Value="1"))
-
-    assert status_of(stacks, name) == "CREATE_IN_PROGRESS"
-    assert outputs_of(stacks, name) == {}
-    with pytest.raises(ClientError, match="CREATE_IN_PROGRESS state and can not be deleted"):
-        stacks.delete_stack(StackName=name)
-    deadline = time.monotonic() + 20
-    while status_of(stacks, name) == "CREATE_IN_PROGRESS" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert outputs_of(stacks, name)["Doubled"] == "11"

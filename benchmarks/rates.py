@@ -1,0 +1,72 @@
+"""Rates of single steps, from which `benchmarks.scaling` computes where they become the limit."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from benchmarks.workshop import NOON, Workshop, say
+from glue_jobs import capstone_etl as etl
+
+KNOWN = 5_000_000
+FOUND = 300_000  # the visitors of one file of 625,000 events, about
+
+
+def rates(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """Per second of one core: lines of a gzip file read, visitors of a date looked through.
+
+    Returns:
+        `gzip_lines_per_second`: one task, which a gzip file always is, whatever the cores.
+        `visitors_per_core_second`: rows of `daily_visitors`, batch and join included.
+    """
+    _, (file,) = shop.raw(1, events)
+    folder = write_known(shop.spark, shop.scratch / "visitors")
+    gzipped, looked = [], []
+    for number in range(repeats + 1):
+        gzipped.append(read_seconds(shop.spark, file))
+        looked.append(look_up_seconds(shop.spark, folder))
+        say(f"  {number}/{repeats} gzip {gzipped[-1]:.2f} s, visitors {looked[-1]:.2f} s")
+    cores = shop.spark.sparkContext.defaultParallelism
+    return {
+        "gzip_lines_per_second": round(events / median(gzipped[1:])),
+        "visitors_per_core_second": round(KNOWN / cores / median(looked[1:])),
+        "known_visitors": KNOWN,
+    }
+
+
+def read_seconds(spark: SparkSession, file: Path) -> float:
+    started = time.perf_counter()
+    spark.read.text(f"file://{file}").selectExpr("max(length(value))").collect()
+    return time.perf_counter() - started
+
+
+def write_known(spark: SparkSession, folder: Path) -> Path:
+    """Visitors of one date, as a day of runs leaves them: an hour's in each file."""
+    rows = spark.sql(
+        f"""
+        select if(id % 2 = 0, 'user', 'session') as kind, md5(string(id)) as id,
+            date'{NOON.date()}' as event_date
+        from range({KNOWN})
+        """
+    )
+    rows.repartition(24).write.parquet(folder.as_uri())
+    return folder
+
+
+def look_up_seconds(spark: SparkSession, folder: Path) -> float:
+    """What it takes to find those of a batch that the date has not had yet."""
+    etl.fit(spark, 625_000)
+    known = spark.read.parquet(folder.as_uri())
+    found = spark.sql(
+        f"""
+        select 'user' as kind, md5(string(id * 15)) as id, date'{NOON.date()}' as event_date
+        from range({FOUND})
+        """
+    )
+    started = time.perf_counter()
+    etl.new_visitors(found, known).count()
+    return time.perf_counter() - started
