@@ -268,8 +268,8 @@ UNSEEN = {
 
 
 def mutants(policy: Policy) -> Iterator[tuple[tuple[str, str], Policy]]:
-    """The policy without each of its statements, actions and resources, and with each condition
-    asking for another value; with the statement's Sid and what was changed.
+    """The policy without each of its statements, actions, resources and values of a condition;
+    with the statement's Sid and what was taken away.
     """
     for place, statement in enumerate(policy):
         before, after = policy[:place], policy[place + 1 :]
@@ -280,9 +280,11 @@ def mutants(policy: Policy) -> Iterator[tuple[tuple[str, str], Policy]]:
                 left = tuple(one for one in values if one != value)
                 changed = replace(statement, **{name: left})
                 yield (statement.sid, value), (*before, changed, *after)
-        for operator, key, _ in statement.conditions:
-            changed = replace(statement, conditions=((operator, key, ("another",)),))
-            yield (statement.sid, key), (*before, changed, *after)
+        for operator, key, values in statement.conditions:
+            for value in values:
+                left = tuple(one for one in values if one != value)
+                changed = replace(statement, conditions=((operator, key, left),))
+                yield (statement.sid, value), (*before, changed, *after)
 
 
 @pytest.mark.slow
