@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,8 @@ def assumed(role: str, session_name: str, region: str) -> Iterator[RoleSession]:
     try:
         yield RoleSession(taken.access_key_id, taken.secret_access_key, taken.session_token)
     finally:
-        with locks.of("sts"):
+        # It is gone already when the embedded AWS has ended meanwhile.
+        with locks.of("sts"), suppress(ValueError):
             backend.assumed_roles.remove(taken)
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 import uuid
 import zipfile
@@ -18,12 +19,13 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.exceptions import JsonRESTError
 
 from local_aws import server, settings
 from local_aws.errors import NotSupported
 from local_aws.iam import enforcement, file_system, hadoop
 from local_aws.iam.policy import Access, Decision, arn_matches, decide, like, parse
-from local_aws.iam.sessions import RoleSession, assumed
+from local_aws.iam.sessions import RoleSession, assumed, forget_processes
 
 REGION = "us-west-2"
 ROLE_ARN = "arn:aws:iam::123456789012:role/{}"
@@ -285,6 +287,21 @@ def test_rights_that_a_boundary_or_a_session_policy_takes_away_are_refused_by_na
         bounded.principal()
 
 
+def test_only_the_sessions_of_processes_end_with_the_embedded_aws(
+    role: Any, client: Callable[[str], Any], as_: Any
+) -> None:
+    name = role(allow("sts:*"))
+    taken = client("sts").assume_role(RoleArn=ROLE_ARN.format(name), RoleSessionName="person")
+    keys = [taken["Credentials"][each] for each in ("AccessKeyId", "SecretAccessKey")]
+    person = boto3.session.Session(*keys, taken["Credentials"]["SessionToken"], region_name=REGION)
+    with assumed(name, "process", REGION) as process:
+        assert process.principal().arn.endswith(f"{name}/process")
+        forget_processes()
+        with pytest.raises(JsonRESTError, match="security token"):
+            process.principal()
+    assert as_(person, "sts").get_caller_identity()["Arn"].endswith(f"{name}/person")
+
+
 # Services in a role
 
 
@@ -296,7 +313,9 @@ def handler(event, context):
 """
 
 
-def create_function(client: Callable[[str], Any], role_name: str, bucket: str) -> str:
+def create_function(
+    client: Callable[[str], Any], role_name: str, bucket: str, **options: Any
+) -> str:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("index.py", CODE)
@@ -309,6 +328,7 @@ def create_function(client: Callable[[str], Any], role_name: str, bucket: str) -
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"BUCKET": bucket}},
         Timeout=60,
+        **options,
     )
     return name
 
@@ -353,6 +373,68 @@ def test_a_role_that_does_not_trust_the_service_is_refused(
             Role=role(services=("lambda",)),
             Command={"Name": "glueetl", "ScriptLocation": "s3://b/k"},
         )
+
+
+@pytest.fixture
+def queue(client: Callable[[str], Any]) -> str:
+    """The ARN of a queue."""
+    name = f"q-{uuid.uuid4().hex[:8]}"
+    client("sqs").create_queue(QueueName=name)
+    return f"arn:aws:sqs:{REGION}:123456789012:{name}"
+
+
+NO_SENDING = "execution role does not have permissions to call SendMessage on SQS"
+
+
+def test_a_dead_letter_queue_or_destination_takes_the_right_to_send_to_it(
+    role: Any, client: Callable[[str], Any], bucket: str, queue: str
+) -> None:
+    functions, letters = client("lambda"), {"TargetArn": queue}
+    without, sender = role(), role(allow("sqs:SendMessage", queue))
+    with pytest.raises(ClientError, match=NO_SENDING) as refusal:
+        create_function(client, without, bucket, DeadLetterConfig=letters)
+    assert refusal.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    plain = create_function(client, without, bucket)
+    failing = {"OnFailure": {"Destination": queue}}
+    for change in (
+        lambda: functions.update_function_configuration(
+            FunctionName=plain, DeadLetterConfig=letters
+        ),
+        lambda: functions.put_function_event_invoke_config(
+            FunctionName=plain, DestinationConfig=failing
+        ),
+    ):
+        with pytest.raises(ClientError, match=NO_SENDING):
+            change()
+    able = create_function(client, sender, bucket, DeadLetterConfig=letters)
+    functions.put_function_event_invoke_config(FunctionName=able, DestinationConfig=failing)
+    with pytest.raises(ClientError, match=NO_SENDING):
+        functions.update_function_configuration(FunctionName=able, Role=ROLE_ARN.format(without))
+    functions.update_function_configuration(FunctionName=able, Timeout=3)
+
+
+@pytest.mark.parametrize("may_send", [True, False])
+def test_lambda_hands_on_what_failed_with_the_rights_of_the_role(
+    role: Any, client: Callable[[str], Any], bucket: str, queue: str, may_send: bool
+) -> None:
+    name = role(allow("sqs:SendMessage", queue))
+    function = create_function(client, name, bucket, DeadLetterConfig={"TargetArn": queue})
+    client("lambda").put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
+    if not may_send:
+        client("iam").delete_role_policy(RoleName=name, PolicyName="p")
+    client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b'{"key": "k"}')
+    decision = "Allow" if may_send else "no statement"
+    deadline, sent = time.monotonic() + 30, []
+    while not sent and time.monotonic() < deadline:
+        lines = map(json.loads, enforcement.log_path().read_text().splitlines())
+        sent = [each for each in lines if (each["resource"], each["decision"]) == (queue, decision)]
+        time.sleep(0.05)
+    assert sent[-1]["principal"].endswith(f"assumed-role/{name}/{function}")
+    url = client("sqs").get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+    wait = 5 if may_send else 1
+    received = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=wait)
+    bodies = [json.loads(message["Body"]) for message in received.get("Messages", [])]
+    assert bodies == ([{"key": "k"}] if may_send else [])
 
 
 def test_a_run_that_may_not_get_its_script_fails_with_the_reason(
