@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CHECKS := .venv-checks
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Each worker has an embedded AWS and a Spark session of its own, some 2 GB.
 WORKERS ?= 2
@@ -13,7 +14,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick soak bench aws lint format notebook sample-data events diagrams record docs lock clean
+.PHONY: help install demo test test-quick soak bench aws lint audit format notebook sample-data events diagrams record docs lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +48,23 @@ bench: install ## Measure speed and size into benchmarks/RESULTS.md; ARGS="--hel
 aws: install ## Start the embedded AWS and say how to point a shell at it; ARGS="--help" says what
 	@$(BIN)/python -m local_aws up $(ARGS)
 
-lint: install ## ruff, mypy and cfn-lint
+lint: install $(CHECKS)/.installed ## ruff, mypy, cfn-lint and checkov
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint capstone-starter.cfn.yaml iam-roles.cfn.yaml
+	@$(BIN)/cfn-lint
+	@$(CHECKS)/bin/checkov --config-file .checkov.yaml --file $(wildcard *.cfn.yaml)
+
+audit: $(CHECKS)/.installed ## Ask PyPI for known vulnerabilities of the pinned packages
+	@$(CHECKS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+# checkov pins packages that the pipeline needs in other versions, so it has an environment of its own.
+$(CHECKS)/.installed: requirements-checks.lock
+	@echo "Installing checkov and pip-audit into $(CHECKS) (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear $(CHECKS)
+	@$(CHECKS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements-checks.lock
+	@touch $@
 
 format: install ## Format the Python sources
 	@$(BIN)/ruff check --fix --quiet .
@@ -75,11 +88,13 @@ record: install ## Run the demo and keep what the documents show of it in docs/r
 docs: install ## Fill in what the documents say of the template, queries, runs and results
 	@$(BIN)/python -m tools.documents
 
-lock: install ## Resolve requirements.txt into requirements.lock
+lock: install ## Resolve requirements*.txt into requirements*.lock
 	@$(BIN)/python -m pip install --quiet uv==0.13.9
-	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --no-emit-index-url --no-emit-find-links --quiet requirements.txt -o requirements.lock
+	@for name in requirements requirements-checks; do \
+	  $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-header --no-emit-index-url --no-emit-find-links --quiet $$name.txt -o $$name.lock \
+	    || exit 1; done
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) build .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CHECKS) build .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -146,6 +146,7 @@ def cli_commands() -> list[str]:
 @pytest.mark.parametrize("command", cli_commands())
 def test_aws_commands_have_operations_and_options_that_exist(command: str) -> None:
     service, operation, *rest = command.split()
+    service = {"s3api": "s3"}.get(service, service)
     if operation == "wait":
         assert rest[0] in {xform_name(name, "-") for name in waiters_of(service)}
         return
@@ -179,7 +180,8 @@ def test_every_step_of_the_checklist_is_run_by_a_test() -> None:
     for page in ("DEPLOYMENT_CHECKLIST.md", "PIPELINE_DOCUMENTATION.md", "QUERIES_REFERENCE.md"):
         missing = [name for name in steps(f"docs/{page}") if f'"{name}"' not in runner]
         assert not missing, page
-    for page in PAGES:
+    # The runbook's are run from its first to its last, by a test of their own.
+    for page in set(PAGES) - {"docs/RUNBOOK.md"}:
         blocks = text_of(page).count("```bash\n")
         assert blocks == len(steps(page)), f"{page}: a bash block has no step"
 

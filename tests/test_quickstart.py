@@ -32,7 +32,8 @@ ONE_ROW = {"three routes", "freshness", "unique users of a period"}
 
 def ensured(report: str) -> list[str]:
     """What the notebook's ensure_* steps said."""
-    return re.findall(r"(?:Script|Job|Saved query) \S+ (created|updated .*|unchanged)\b", report)
+    kinds = "Script|Job|Trigger|Rule|Alarm|Dashboard|Saved query"
+    return re.findall(rf"(?:{kinds}) \S+ (created|updated .*|unchanged)\b", report)
 
 
 def test_the_readmes_quick_start_works_word_for_word(
@@ -57,7 +58,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     do(readme["notebook"])
     report = (ROOT / "build" / "build_pipeline.html").read_text()
     assert set(ensured(report)) == {"created"}
-    assert len(ensured(report)) == 7
+    assert len(ensured(report)) == 10
     assert "Third run: 0 files, 0 lines, 0 new events" in report
     assert do(CHECKLIST["runs"]).count("SUCCEEDED") == 3
     documented_commands_work(client)
@@ -74,7 +75,7 @@ def test_the_readmes_quick_start_works_word_for_word(
 
     again = executed_again(tmp_path)
     assert set(ensured(again)) == {"unchanged"}
-    assert len(ensured(again)) == 7
+    assert len(ensured(again)) == 10
     do(readme["teardown"])
     nothing_is_left(client)
 
@@ -126,6 +127,15 @@ def every_resource_exists(client: Callable[[str], Any]) -> None:
             FunctionName="capstone-event-generator-student-001"
         ),
         "AWS::Logs::LogGroup": lambda name: client("logs").list_tags_log_group(logGroupName=name),
+        "AWS::Logs::MetricFilter": lambda name: client("logs").describe_metric_filters(
+            filterNamePrefix=name
+        )["metricFilters"],
+        "AWS::CloudWatch::Alarm": lambda name: client("cloudwatch").describe_alarms(
+            AlarmNames=[name]
+        )["MetricAlarms"],
+        "AWS::SNS::Topic": lambda arn: client("sns").get_topic_attributes(TopicArn=arn),
+        "AWS::SNS::TopicPolicy": lambda name: name,
+        "AWS::SQS::Queue": lambda url: client("sqs").get_queue_attributes(QueueUrl=url),
         "AWS::Events::Rule": lambda name: client("events").describe_rule(Name=name),
         "AWS::Glue::Database": lambda name: client("glue").get_database(Name=name),
         "AWS::Glue::Table": lambda name: table_by_name(client, name),
@@ -178,6 +188,10 @@ def executed_again(folder: Path) -> str:
     return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
 
 
+def dashboards(client: Callable[[str], Any]) -> list[dict[str, Any]]:
+    return list(client("cloudwatch").list_dashboards()["DashboardEntries"])
+
+
 def nothing_is_left(client: Callable[[str], Any]) -> None:
     mine = "student-001", "student_001"
     names = [
@@ -188,5 +202,10 @@ def nothing_is_left(client: Callable[[str], Any]) -> None:
         *(database["Name"] for database in client("glue").get_databases()["DatabaseList"]),
         *(job["Name"] for job in client("glue").get_jobs()["Jobs"]),
         *(group["Name"] for group in client("athena").list_work_groups()["WorkGroups"]),
+        *(alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        *(board["DashboardName"] for board in dashboards(client)),
+        *(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
+        *client("sqs").list_queues().get("QueueUrls", []),
+        *client("glue").list_triggers()["TriggerNames"],
     ]
     assert [name for name in names if any(part in name for part in mine)] == []

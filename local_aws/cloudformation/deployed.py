@@ -19,7 +19,7 @@ from local_aws.cloudformation.messaging import (
 )
 from local_aws.cloudformation.monitoring import Alarm, Budget, Dashboard
 from local_aws.cloudformation.resource import Properties, Resource
-from local_aws.cloudformation.resources import LogGroup, WorkGroup
+from local_aws.cloudformation.resources import LogGroup, MetricFilter, WorkGroup
 from local_aws.cloudformation.roles import Key, ManagedPolicy, Role
 from local_aws.cloudformation.rules import Rule
 
@@ -39,6 +39,7 @@ TYPES: dict[str, type[Resource]] = {
     "AWS::Lambda::Function": Function,
     "AWS::Lambda::Permission": Permission,
     "AWS::Logs::LogGroup": LogGroup,
+    "AWS::Logs::MetricFilter": MetricFilter,
     "AWS::S3::Bucket": Bucket,
     "AWS::S3::BucketPolicy": BucketPolicy,
     "AWS::SNS::Subscription": Subscription,

@@ -31,6 +31,38 @@ class LogGroup(Resource):
         context.call("logs", "delete_log_group", logGroupName=self.physical_resource_id)
 
 
+class MetricFilter(Resource):
+    """AWS::Logs::MetricFilter. Ref is its name. Nothing here makes a metric of what is logged."""
+
+    properties = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
+    replacing = frozenset({"FilterName", "LogGroupName"})
+    attribute_names = frozenset()
+
+    def create(self, properties: Properties, context: Context) -> None:
+        self.physical_resource_id = properties.get("FilterName") or context.generated_name()
+        self._put(properties, context)
+
+    def update(self, properties: Properties, context: Context) -> None:
+        self.delete(properties, context)  # Moto would keep both
+        self._put(properties, context)
+
+    def delete(self, properties: Properties, context: Context) -> None:
+        group, name = properties["LogGroupName"], self.physical_resource_id
+        context.call("logs", "delete_metric_filter", logGroupName=group, filterName=name)
+
+    def _put(self, properties: Properties, context: Context) -> None:
+        context.call(
+            "logs",
+            "put_metric_filter",
+            logGroupName=properties["LogGroupName"],
+            filterName=self.physical_resource_id,
+            filterPattern=properties["FilterPattern"],
+            metricTransformations=[
+                _as_in_api(each) for each in properties["MetricTransformations"]
+            ],
+        )
+
+
 class WorkGroup(Resource):
     """AWS::Athena::WorkGroup. Ref is its name."""
 
@@ -73,3 +105,11 @@ class WorkGroup(Resource):
             WorkGroup=self.physical_resource_id,
             RecursiveDeleteOption=recursive,
         )
+
+
+def _as_in_api(transformation: Properties) -> Properties:
+    """A metric transformation in the case of the API, its dimensions as a map."""
+    wanted = {key[0].lower() + key[1:]: value for key, value in transformation.items()}
+    if "dimensions" in wanted:
+        wanted["dimensions"] = {each["Key"]: each["Value"] for each in wanted["dimensions"]}
+    return wanted

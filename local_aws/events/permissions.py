@@ -53,6 +53,10 @@ def _holds(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
 
 
 def _matches(operator: str, actual: str | None, wanted: list[str], unknown: bool) -> bool:
+    if operator.endswith("ifexists"):
+        operator = operator.removesuffix("ifexists")
+        if actual is None:
+            return True
     if operator == "bool" and actual is not None:
         return actual in [value.lower() for value in wanted]
     if operator not in _EQUAL:

@@ -450,3 +450,47 @@ def test_a_key_waits_for_its_deletion(client: Client, stacks: Any, name: str) ->
 
     deleted(stacks, stack_id)
     assert kms.describe_key(**key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
+def filter_resources(name: str, pattern: str) -> dict[str, Any]:
+    transformation = {
+        "MetricNamespace": "Shop",
+        "MetricName": "Written",
+        "MetricValue": "$.events",
+        "Dimensions": [{"Key": "Bucket", "Value": "$.bucket"}],
+    }
+    return {
+        "Logs": resource("AWS::Logs::LogGroup", LogGroupName=name),
+        "Filter": resource(
+            "AWS::Logs::MetricFilter",
+            LogGroupName={"Ref": "Logs"},
+            FilterPattern=pattern,
+            MetricTransformations=[transformation],
+        ),
+    }
+
+
+def test_a_metric_filter_is_made_changed_and_deleted(
+    client: Client, stacks: Any, name: str
+) -> None:
+    def filters() -> list[dict[str, Any]]:
+        found = client("logs").describe_metric_filters(logGroupName=name)["metricFilters"]
+        return list(found)
+
+    stack_id = deployed(stacks, name, **filter_resources(name, "{ $.bytes > 0 }"))
+    (made,) = filters()
+    assert made["filterName"] == physical_id(stacks, name, "Filter")
+    assert made["filterPattern"] == "{ $.bytes > 0 }"
+    assert made["metricTransformations"] == [
+        {
+            "metricNamespace": "Shop",
+            "metricName": "Written",
+            "metricValue": "$.events",
+            "dimensions": {"Bucket": "$.bucket"},
+        }
+    ]
+
+    changed(stacks, name, **filter_resources(name, "{ $.bytes > 9 }"))
+    assert [each["filterPattern"] for each in filters()] == ["{ $.bytes > 9 }"]
+    deleted(stacks, stack_id)
+    assert filters() == []

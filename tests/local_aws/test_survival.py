@@ -70,7 +70,9 @@ def running(data_dir: Path) -> Iterator[Aws]:
     finally:
         if aws.process.poll() is None:
             aws.process.kill()
-            aws.process.communicate()
+        if aws.process.stdout:
+            aws.process.stdout.close()
+        aws.process.wait()
 
 
 def start_sleeping_run(aws: Aws, bucket: str) -> str:
@@ -224,7 +226,7 @@ def test_two_live_side_by_side_in_directories_of_their_own(
         assert "QueueUrls" not in other.client("sqs").list_queues()
         with running(tmp_path / "other") as third:
             assert "Another embedded AWS is using" in third.line
-            assert third.process.wait(10) == 2
+            assert third.process.wait(60) == 2
         check_large_object(other, 64 * MB, limit_mb=256)
 
 
@@ -253,14 +255,21 @@ def check_large_object(aws: Aws, size: int, limit_mb: int) -> None:
 class Pattern:
     """A file of that many bytes, each block of it different, that is nowhere stored."""
 
+    BLOCK = 4096
+
     def __init__(self, size: int) -> None:
-        self._left, self._at = size, 0
+        self._size, self._at = size, 0
 
     def read(self, amount: int = -1) -> bytes:
-        amount = self._left if amount < 0 else min(amount, self._left)
-        self._left -= amount
-        self._at += 1
-        return self._at.to_bytes(8, "big")[:amount] + b"x" * (amount - 8)
+        begin = self._at
+        left = self._size - begin
+        self._at += left if amount < 0 else min(amount, left)
+        first, last = begin // self.BLOCK, -(-self._at // self.BLOCK)
+        blocks = (
+            number.to_bytes(8, "big").ljust(self.BLOCK, b"x") for number in range(first, last)
+        )
+        offset = begin - first * self.BLOCK
+        return b"".join(blocks)[offset : offset + self._at - begin]
 
 
 def test_fifty_clients_at_once_get_what_they_have_put(client: Client) -> None:
