@@ -196,6 +196,7 @@ def run_notebook() -> dict[str, Any]:
         Path(magic.split()[1]).write_text(script + "\n", encoding="utf-8")
         for cell in ("upload", "job", "saved"):
             execute(cell)
+        watch(names, execute)
         wanted = names["job_definition"](names["outputs"])
         assert names["ensure_job"](names["JOB"], wanted | {"Timeout": 31}) == "updated (Timeout)"
         names["generate"] = function(CELLS["incremental"], "generate", names)
@@ -208,6 +209,22 @@ def run_notebook() -> dict[str, Any]:
         for name, sql in names["queries"].items():
             assert len(names["query"](sql)) > 0, name
     return names
+
+
+def watch(names: dict[str, Any], execute: Callable[[str], None]) -> None:
+    """Schedule, alarms, rule and dashboard: made, changed, stopped, started, taken away."""
+    names["SCHEDULE"] = "hourly"
+    for cell in ("schedule", "watch", "dashboard"):
+        execute(cell)
+    job, changed = names["JOB"], {**names["trigger"], "Schedule": "cron(0/15 * * * ? *)"}
+    assert names["ensure_trigger"](job, changed) == "updated (Schedule)"
+    boto3.client("glue").stop_trigger(Name=job)
+    assert names["ensure_trigger"](job, changed) == "updated (State)"
+    # No run has made this one.
+    assert names["ensure_retention"](f"/aws-glue/jobs/{ID}", 1) == "created"
+    names["SCHEDULE"] = "off"
+    for cell in ("schedule", "watch"):
+        execute(cell)
 
 
 def function(cell: str, name: str, names: dict[str, Any]) -> Any:
@@ -325,6 +342,8 @@ def deployed(client: Callable[[str], Any]) -> Deployed:
 EVENTS = "arn:aws:s3:::capstone-events-own-roles-123456789012"
 LAKE = "arn:aws:s3:::capstone-analytics-own-roles-123456789012"
 GLUE = "arn:aws:glue:us-west-2:123456789012:"
+ALARMS = "arn:aws:cloudwatch:us-west-2:123456789012:alarm:"
+RULES = "arn:aws:events:us-west-2:123456789012:rule/"
 JOB_ROLE = "arn:aws:iam::123456789012:role/capstone-job-own-roles"
 TO_GLUE = (("iam:PassedToService", "glue.amazonaws.com"),)
 FORBIDDEN = {
@@ -334,6 +353,8 @@ FORBIDDEN = {
         Access("s3:PutObject", f"{LAKE}/events/k"),
         Access("s3:GetObject", f"{EVENTS}/events/k"),
         Access("s3:DeleteObject", f"{EVENTS}/events/k"),
+        Access("sqs:SendMessage", "arn:aws:sqs:us-west-2:123456789012:capstone-dead-letters-own"),
+        Access("sqs:ReceiveMessage", "*"),
     ],
     "cleanup": [
         Access("s3:GetObject", f"{EVENTS}/events/k"),
@@ -362,6 +383,10 @@ FORBIDDEN = {
         Access("glue:StartJobRun", f"{GLUE}job/capstone-etl-own-roles-2"),
         Access("glue:BatchDeletePartition", f"{GLUE}table/gold_own_roles/t"),
         Access("lambda:UpdateFunctionCode", "*"),
+        Access("glue:StartTrigger", f"{GLUE}trigger/capstone-etl-own-roles-2"),
+        Access("cloudwatch:DeleteAlarms", f"{ALARMS}capstone-source-silent-own-roles"),
+        Access("events:PutTargets", f"{RULES}capstone-event-schedule-own-roles"),
+        Access("logs:DeleteLogGroup", "*"),
         Access("cloudformation:DeleteStack", "*"),
     ],
 }
@@ -414,7 +439,7 @@ def test_the_policies_fit_into_what_iam_takes() -> None:
 
 def test_every_star_has_its_reason_beside_it() -> None:
     stars = [line for line in TEMPLATE.read_text().splitlines() if 'Resource: "*"' in line]
-    assert len(stars) == 2
+    assert len(stars) == 3
     assert all("# " in line for line in stars)
 
 
@@ -490,12 +515,12 @@ def test_actions_and_resources_are_those_of_the_service_authorization_reference(
 
 def test_the_table_of_operations_knows_no_action_that_aws_does_not_have() -> None:
     source = Path(operations.__file__).read_text(encoding="utf-8")
-    for action in re.findall(r'"((?:s3|glue|iam|cloudwatch|lambda):\w+)"', source):
+    for action in re.findall(r'"((?:s3|glue|iam|cloudwatch|lambda|logs):\w+)"', source):
         if action not in ("s3:prefix", "cloudwatch:namespace", "iam:PassedToService"):
             arn_formats(action)
-    for service, prefix in (("glue", "glue"), ("athena", "athena"), ("logs", "logs")):
+    for service in ("athena", "cloudwatch", "events", "glue", "logs"):
         for operation in operations.OPERATIONS[service]:
-            arn_formats(f"{prefix}:{operation}")
+            arn_formats(f"{service}:{operation}")
 
 
 def arn_formats(action: str) -> list[str]:

@@ -31,22 +31,30 @@ def check(session: RoleSession, run: JobRun) -> None:
         return
     bucket, _, key = run.settings["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
     enforcement.check(principal, [on_object("GetObject", bucket, key), *_logs(run)])
+    # Groups that are there do without the right; the log says whether the role has it.
+    enforcement.allows(principal, _groups(run))
     if any(run.arguments.get(name) == "true" for name in METRICS):
         enforcement.allows(principal, [metric_data("Glue")])
 
 
+GROUPS = [f"{LOG_GROUP}/{kind}" for kind in ("output", "error")]
+
+
 def _logs(run: JobRun) -> list[Access]:
-    groups = [f"{LOG_GROUP}/{kind}" for kind in ("output", "error")]
     known = logs_backends[ACCOUNT_ID][run.region].groups
+    missing = [] if set(GROUPS) <= known.keys() else _groups(run)
     return [
-        *(
-            Access("logs:CreateLogGroup", arn("logs", run.region, f"log-group:{group}"))
-            for group in groups
-            if group not in known
-        ),
+        *missing,
         *(
             on_logs(action, run.region, group, run.job_run_id)
-            for group in groups
+            for group in GROUPS
             for action in ("CreateLogStream", "PutLogEvents")
         ),
+    ]
+
+
+def _groups(run: JobRun) -> list[Access]:
+    return [
+        Access("logs:CreateLogGroup", arn("logs", run.region, f"log-group:{group}"))
+        for group in GROUPS
     ]

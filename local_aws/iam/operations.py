@@ -2,9 +2,9 @@
 
 Actions and resource types are those of AWS's Service Authorization Reference (its pages
 list_amazons3, list_awsglue, list_amazonathena, list_awslambda, list_amazoncloudwatchlogs,
-list_amazoncloudwatch and list_awscloudformation); a test holds this table against the copy of it
-that cfn-lint ships. An operation that is not here needs what nobody has looked up yet, so it is
-refused to restricted principals.
+list_amazoncloudwatch, list_amazoneventbridge and list_awscloudformation); a test holds this table
+against the copy of it that cfn-lint ships. An operation that is not here needs what nobody has
+looked up yet, so it is refused to restricted principals.
 """
 
 from __future__ import annotations
@@ -142,6 +142,42 @@ def _defined_job(action: str, name: str) -> Needs:
     return needs
 
 
+def _trigger(action: str) -> Needs:
+    return lambda given, region: [
+        Access(f"glue:{action}", arn("glue", region, f"trigger/{given['Name']}"))
+    ]
+
+
+def _alarm(given: Parameters, region: str) -> list[Access]:
+    alarm = arn("cloudwatch", region, f"alarm:{given['AlarmName']}")
+    return [Access("cloudwatch:PutMetricAlarm", alarm)]
+
+
+def _deleted_alarms(given: Parameters, region: str) -> list[Access]:
+    return [
+        Access("cloudwatch:DeleteAlarms", arn("cloudwatch", region, f"alarm:{name}"))
+        for name in given["AlarmNames"]
+    ]
+
+
+def _described_alarms(given: Parameters, region: str) -> list[Access]:
+    """Of all alarms: that naming some would narrow it down is not documented."""
+    return [Access("cloudwatch:DescribeAlarms", arn("cloudwatch", region, "alarm:*"))]
+
+
+def _dashboard(action: str) -> Needs:
+    """Dashboards have no region."""
+    return lambda given, _: [
+        Access(f"cloudwatch:{action}", arn("cloudwatch", "", f"dashboard/{given['DashboardName']}"))
+    ]
+
+
+def _rule(action: str, name: str) -> Needs:
+    return lambda given, region: [
+        Access(f"events:{action}", arn("events", region, f"rule/{given[name]}"))
+    ]
+
+
 def _unscoped(*actions: str) -> Needs:
     return lambda given, region: [Access(action, "*") for action in actions]
 
@@ -274,6 +310,17 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
                 "StartJobRun",
             )
         },
+        **{
+            action: _trigger(action)
+            for action in (
+                "CreateTrigger",
+                "DeleteTrigger",
+                "GetTrigger",
+                "StartTrigger",
+                "StopTrigger",
+                "UpdateTrigger",
+            )
+        },
         "CreateJob": _defined_job("CreateJob", "Name"),
         "GetDatabase": _database,
         "GetJobBookmark": _unscoped("glue:GetJobBookmark"),
@@ -327,9 +374,33 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
             "ListStackResources",
         )
     },
-    "cloudwatch": {"PutMetricData": _metric_data},
+    "cloudwatch": {
+        "DeleteAlarms": _deleted_alarms,
+        "DescribeAlarms": _described_alarms,
+        "GetDashboard": _dashboard("GetDashboard"),
+        "PutDashboard": _dashboard("PutDashboard"),
+        "PutMetricAlarm": _alarm,
+        "PutMetricData": _metric_data,
+    },
+    "events": {
+        "DescribeRule": _rule("DescribeRule", "Name"),
+        "ListTargetsByRule": _rule("ListTargetsByRule", "Rule"),
+        "PutRule": _rule("PutRule", "Name"),
+        "PutTargets": _rule("PutTargets", "Rule"),
+    },
     "lambda": {"Invoke": _function},
-    "logs": {action: _log_streams(action) for action in ("FilterLogEvents", "GetLogEvents")},
+    "logs": {
+        **{
+            action: _log_streams(action)
+            for action in (
+                "CreateLogGroup",
+                "FilterLogEvents",
+                "GetLogEvents",
+                "PutRetentionPolicy",
+            )
+        },
+        "DescribeLogGroups": _unscoped("logs:DescribeLogGroups"),
+    },
     "sts": {"GetCallerIdentity": _nothing},  # which no policy can forbid
 }
 
