@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.port,
             arguments.schedule_interval,
             arguments.timeout_minute,
+            enforce_iam=arguments.enforce_iam,
             fresh=arguments.fresh,
             schedules_fire=not arguments.no_schedules,
         )
@@ -38,6 +39,7 @@ def up(
     schedule_interval: float | None = None,
     timeout_minute: float = 60.0,
     *,
+    enforce_iam: bool = False,
     fresh: bool = False,
     schedules_fire: bool = True,
 ) -> int:
@@ -48,6 +50,7 @@ def up(
         port: The loopback port; 0 takes a free one.
         schedule_interval: Seconds between two times that any schedule is due; see `Settings`.
         timeout_minute: Seconds that a minute of a Glue job's Timeout lasts.
+        enforce_iam: Deny what a caller's policies do not allow; see `local_aws.iam.enforcement`.
         fresh: Begin empty.
         schedules_fire: Whether schedules are ever due.
 
@@ -65,6 +68,7 @@ def up(
             port,
             schedule_interval,
             timeout_minute,
+            enforce_iam=enforce_iam,
             fresh=fresh,
             schedules_fire=schedules_fire,
         )
@@ -119,6 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("up", help="run it in the foreground until Ctrl-C or SIGTERM")
     serve.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="port on 127.0.0.1 (%(default)s); 0: any"
+    )
+    serve.add_argument(
+        "--enforce-iam",
+        action="store_true",
+        help="deny what a caller's IAM policies do not allow, and log it (docs/IAM.md)",
     )
     serve.add_argument(
         "--schedule-interval",

@@ -10,9 +10,9 @@ from pathlib import Path
 MARKER = ".local-aws"
 ENDPOINT = "endpoint"
 # What the services keep below the directory. Only these are ever deleted:
-OWNED = ("s3", "s3-meta", "state", "glue", "athena", "lambda", ENDPOINT)
+OWNED = ("s3", "s3-meta", "state", "glue", "athena", "lambda", "iam", ENDPOINT)
 # and these at every start, because they belong to a process that has ended.
-PASSING = ("lambda", "glue/runs", ENDPOINT)
+PASSING = ("lambda", "glue/runs", "iam/classes", ENDPOINT)
 
 
 class DataDirError(Exception):

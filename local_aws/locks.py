@@ -2,7 +2,7 @@
 
 The dispatcher holds a service's lock while it answers a request, and whatever changes the records
 of a service from a thread of its own holds it too. Whoever holds several takes them in the order
-glue, events, sns, logs.
+glue, events, sns, logs, iam, sts.
 """
 
 from __future__ import annotations

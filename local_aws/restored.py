@@ -23,6 +23,7 @@ from local_aws.awslambda import asynchronous
 from local_aws.events import scheduled
 from local_aws.glue import job as states
 from local_aws.glue.trigger import ACTIVATED
+from local_aws.iam import sessions
 from local_aws.s3.objects import DiskKey
 from local_aws.s3.paths import hidden_path
 
@@ -47,6 +48,7 @@ def settle() -> None:
     for backend in _backends(s3_backends):
         _reconcile_buckets(backend)
     _sweep()
+    sessions.forget_processes()
     scheduled.resume()
     asynchronous.resume()
 

@@ -26,6 +26,7 @@ class Settings:
         timeout_minute: Seconds that a minute lasts of a Glue job's Timeout, of the wait before a
             Lambda function gets an event again, and of an event's age.
         schedules: Whether schedules are ever due.
+        enforce_iam: Whether it denies what a caller's policies do not allow.
     """
 
     data_dir: Path
@@ -33,6 +34,7 @@ class Settings:
     schedule_interval: float | None = None
     timeout_minute: float = 60.0
     schedules: bool = True
+    enforce_iam: bool = False
 
     @property
     def endpoint_url(self) -> str:

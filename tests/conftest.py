@@ -50,9 +50,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def endpoint(data_dir: Path) -> Iterator[str]:
-    """The URL of an embedded AWS that the whole session shares."""
+    """The URL of an embedded AWS that the whole session shares; policies restrict who has some."""
     os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
-    with local.embedded_aws(data_dir) as aws:
+    with local.embedded_aws(data_dir, "--enforce-iam") as aws:
         del os.environ["LOCAL_AWS_JAVA_OPTIONS"]
         yield aws.wait_until_ready()
 

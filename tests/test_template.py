@@ -79,7 +79,7 @@ def depends_on(logical_id: str) -> set[str]:
 
 
 def test_template_fits_into_the_body_of_a_create_stack_request_with_room_to_spare() -> None:
-    assert len(TEMPLATE.read_bytes()) < MAX_BYTES - 400
+    assert len(TEMPLATE.read_bytes()) < MAX_BYTES - 50
 
 
 def test_template_needs_no_capability() -> None:

@@ -70,16 +70,20 @@ class EmbeddedAws:
 
 
 @contextmanager
-def embedded_aws(data_dir: Path) -> Iterator[EmbeddedAws]:
+def embedded_aws(data_dir: Path, *options: str) -> Iterator[EmbeddedAws]:
     """Start an embedded AWS on a free port; stop it, and all that it started, on leaving.
 
     It begins empty, and no schedule is due in it: what the demo and the tests show depends on
     nothing but what they do.
+
+    Args:
+        data_dir: Where it keeps its state.
+        options: More of `python -m local_aws up`.
     """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_suffix(".log")
-    options = ["--port", "0", "--data-dir", str(data_dir), "--fresh", "--no-schedules"]
-    command = [sys.executable, "-m", "local_aws", "up", *options]
+    given = ["--port", "0", "--data-dir", str(data_dir), "--fresh", "--no-schedules", *options]
+    command = [sys.executable, "-m", "local_aws", "up", *given]
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 import uuid
@@ -76,8 +77,11 @@ class Execution:
         return f"{self.output_folder.rstrip('/')}/tables/{self.id}"
 
     def start(self, work: Work) -> None:
-        """Carry the query out in a thread of its own."""
-        threading.Thread(target=self._execute, args=(work,), name=self.id, daemon=True).start()
+        """Carry the query out in a thread of its own, with the caller's rights."""
+        as_caller = contextvars.copy_context().run
+        threading.Thread(
+            target=as_caller, args=(self._execute, work), name=self.id, daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Cancel the query, unless it has ended."""

@@ -12,6 +12,7 @@ from local_aws.athena.errors import QueryFailed
 from local_aws.athena.locations import folder
 from local_aws.athena.names import TableName, not_done, table_not_found
 from local_aws.athena.results import Result
+from local_aws.athena.rights import require_listing
 from local_aws.athena.session import Session
 from local_aws.athena.views import is_view
 
@@ -61,6 +62,7 @@ def repair(session: Session, name: TableName) -> Result:
     keys, root = _keys_and_root(session, name)
     known = session.catalog.locations(name.database, name.name)
     base = folder(root)
+    require_listing(root)
     found = {
         values: place for place, values in _partition_folders(base, keys) if values not in known
     }

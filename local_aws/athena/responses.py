@@ -234,9 +234,9 @@ class LocalAthenaResponse(AthenaResponse):
                 "MetadataException", f"EntityNotFoundException: Database {database} not found"
             )
         entries = [
-            _table_metadata(catalog.entry(database, name) or {})
-            for name in catalog.tables(database)
-            if re.fullmatch(pattern, name)
+            _table_metadata(entry)
+            for entry in catalog.entries(database)
+            if re.fullmatch(pattern, entry["Name"])
         ]
         return json.dumps(_page("TableMetadataList", entries, request, LIST_LIMIT))
 

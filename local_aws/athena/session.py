@@ -16,16 +16,18 @@ from local_aws.athena.engine import Engine, Export, Part
 from local_aws.athena.execution import Execution
 from local_aws.athena.locations import folder
 from local_aws.athena.results import Result
+from local_aws.athena.rights import require_listing, require_writing
 
 
 @dataclass(frozen=True)
 class Objects:
-    """The object store, by location (``s3://bucket/key``)."""
+    """The object store, by location (``s3://bucket/key``), with the rights of who asks."""
 
     s3: Any
 
     def put(self, location: str, content: bytes | Path) -> None:
         """Store an object; a file that is its content is moved there."""
+        require_writing(location)
         bucket, _, key = location.removeprefix("s3://").partition("/")
         self.s3.put_object(bucket, key, content)
 
@@ -34,6 +36,7 @@ class Objects:
 
     def is_empty(self, location: str) -> bool:
         """Whether no object is below this location."""
+        require_listing(location)
         return not any(path.is_file() for path in folder(location).rglob("*"))
 
 

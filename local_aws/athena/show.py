@@ -21,16 +21,13 @@ def show_databases(session: Session, pattern: str) -> Result:
 
 def show_tables(session: Session, database: str, pattern: str) -> Result:
     """Tables and views."""
-    return Result.lines("tab_name", _matching(_tables(session, database), pattern))
+    return Result.lines(
+        "tab_name", _matching([entry["Name"] for entry in _entries(session, database)], pattern)
+    )
 
 
 def show_views(session: Session, database: str, pattern: str) -> Result:
-    name = database or session.database
-    views = [
-        each
-        for each in _tables(session, database)
-        if is_view(session.catalog.entry(name, each) or {})
-    ]
+    views = [entry["Name"] for entry in _entries(session, database) if is_view(entry)]
     return Result.lines("views", _matching(views, pattern))
 
 
@@ -113,10 +110,10 @@ def _entry(session: Session, name: TableName) -> dict[str, Any]:
     return entry
 
 
-def _tables(session: Session, database: str) -> list[str]:
+def _entries(session: Session, database: str) -> list[dict[str, Any]]:
     name = database or session.database
     try:
-        return session.catalog.tables(name)
+        return session.catalog.entries(name)
     except KeyError:
         raise database_not_found(name) from None
 

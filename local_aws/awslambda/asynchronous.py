@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.core.exceptions import JsonRESTError, ServiceException
 
 from local_aws import processes, settings
-from local_aws.awslambda.destinations import hand_over, hand_over_to_dead_letters
+from local_aws.awslambda.destinations import destinations, hand_over, hand_over_to_dead_letters
+from local_aws.awslambda.rights import check_sending
 from local_aws.awslambda.runner import Invocation, Outcome
 
 MINUTES_BEFORE_RETRY = (1, 2)
@@ -119,14 +121,22 @@ def _end(
 ) -> None:
     _pending(backend).pop(event.request_id, None)
     kind = "OnSuccess" if condition == "Success" else "OnFailure"
-    destination = _config(function).get("DestinationConfig", {}).get(kind, {}).get("Destination")
+    destination = destinations(_config(function)).get(kind, "")
     dead_letters = "" if condition == "Success" else vars(function).get("dead_letter_arn", "")
+    if destination:
+        record = _record(function, event, outcome, condition)
+        _deliver(function, destination, lambda: hand_over(destination, function, record))
+    if dead_letters:
+        error = json.loads(outcome.payload)["errorMessage"]
+        letter = (event.payload, event.request_id, error)
+        _deliver(function, dead_letters, lambda: hand_over_to_dead_letters(dead_letters, *letter))
+
+
+def _deliver(function: LambdaFunction, target: str, send: Callable[[], None]) -> None:
+    """Hand an event on with the rights of the function's role; one that cannot be is lost."""
     try:
-        if destination:
-            hand_over(destination, function, _record(function, event, outcome, condition))
-        if dead_letters:
-            error = json.loads(outcome.payload)["errorMessage"]
-            hand_over_to_dead_letters(dead_letters, event.payload, event.request_id, error)
+        check_sending(function.role, function.function_name, function.region, target)
+        send()
     except (JsonRESTError, ServiceException) as error:
         print(f"Function {function.function_name}: {error}", file=sys.stderr)
 

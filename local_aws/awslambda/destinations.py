@@ -26,11 +26,17 @@ def check_destinations(config: Mapping[str, Any]) -> None:
     Raises:
         NotSupported: Naming the first of them.
     """
-    for kind in ("OnSuccess", "OnFailure"):
-        arn = config.get("DestinationConfig", {}).get(kind, {}).get("Destination")
-        if arn and _service(arn) not in DESTINATIONS:
+    for kind, arn in destinations(config).items():
+        if _service(arn) not in DESTINATIONS:
             known = ", ".join(sorted(DESTINATIONS))
             raise NotSupported(f"the {kind} destination {arn}", f"It hands events to {known}.")
+
+
+def destinations(config: Mapping[str, Any]) -> dict[str, str]:
+    """The ARNs of the destinations that there are of OnSuccess and OnFailure."""
+    given = config.get("DestinationConfig", {})
+    named = {kind: given.get(kind, {}).get("Destination") for kind in ("OnSuccess", "OnFailure")}
+    return {kind: arn for kind, arn in named.items() if arn}
 
 
 def check_dead_letters(arn: str) -> None:

@@ -17,10 +17,16 @@ from moto.awslambda.models import (
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
-from local_aws.awslambda import asynchronous
-from local_aws.awslambda.destinations import check_dead_letters, check_destinations
+from local_aws.awslambda import asynchronous, rights
+from local_aws.awslambda.destinations import (
+    check_dead_letters,
+    check_destinations,
+    destinations,
+)
 from local_aws.awslambda.runner import Invocation
 from local_aws.errors import NotSupported
+from local_aws.iam import enforcement
+from local_aws.iam.sessions import NotTrusted, check_trust
 
 REFUSED = {
     "create_event_source_mapping": "event source mappings",
@@ -81,6 +87,8 @@ def put_function_event_invoke_config(
     """Replace how a function's events are handled. Moto would keep showing the first settings."""
     check_destinations(config)
     function = backend.get_function(function_name)
+    for target in destinations(config).values():
+        _check_sending(function.role, function.function_name, function.region, target)
     now = iso_8601_datetime_with_nanoseconds()
     function.event_invoke_config = [EventInvokeConfig(function.function_arn, now, config)]
     answer: dict[str, Any] = function.event_invoke_config[0].response()
@@ -129,14 +137,41 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     def method(backend: Any, *args: Any, **kwargs: Any) -> Any:
         spec = kwargs.get("body") or next(arg for arg in args if isinstance(arg, Mapping))
         check(spec)
+        named = [each for each in (*args, kwargs.get("function_name")) if isinstance(each, str)]
+        if enforcement.is_on():
+            _check_role(backend, backend.get_function(named[0]) if named else None, spec)
         answer = original(backend, *args, **kwargs)
         if "DeadLetterConfig" in spec:
-            named = [each for each in (*args, kwargs.get("function_name")) if isinstance(each, str)]
             function = backend.get_function(named[0] if named else spec["FunctionName"])
             function.dead_letter_arn = _dead_letter_arn(spec)
         return answer
 
     return method
+
+
+def _check_role(
+    backend: LambdaBackend, function: LambdaFunction | None, spec: Mapping[str, Any]
+) -> None:
+    """Check the role that a function is created with, or has after an update."""
+    if not spec.keys() & {"Role", "DeadLetterConfig"}:
+        return
+    role = spec.get("Role") or (function.role if function else "")
+    name = function.function_name if function else spec["FunctionName"]
+    kept = vars(function).get("dead_letter_arn", "") if function else ""
+    target = _dead_letter_arn(spec) if "DeadLetterConfig" in spec else kept
+    try:
+        check_trust(role, "lambda.amazonaws.com")
+    except NotTrusted as refusal:
+        raise JsonRESTError("InvalidParameterValueException", str(refusal)) from refusal
+    _check_sending(role, name, backend.region_name, target)
+
+
+def _check_sending(role: str, function: str, region: str, target: str) -> None:
+    try:
+        rights.check_sending(role, function, region, target)
+    except enforcement.AccessDenied as denied:
+        message = rights.refusal(target)
+        raise JsonRESTError("InvalidParameterValueException", message) from denied
 
 
 def _dead_letter_arn(spec: Mapping[str, Any]) -> str:

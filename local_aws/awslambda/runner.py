@@ -24,6 +24,9 @@ from typing import Any
 from moto.awslambda.models import LambdaFunction
 
 from local_aws import logs, processes, settings
+from local_aws.iam import enforcement
+from local_aws.iam.operations import on_logs
+from local_aws.iam.sessions import RoleSession, assumed
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 TAIL_BYTES = 4096
@@ -57,14 +60,20 @@ class Invocation:
 
     def run(self) -> Outcome:
         """Run the handler to its end, or to the function's timeout, and write the log."""
+        function = self.function
+        with assumed(function.role, function.function_name, function.region) as session:
+            return self._run(session)
+
+    def _run(self, session: RoleSession) -> Outcome:
         try:
             code = self._unpack()
-            result = self._execute(code)
+            result = self._execute(code, session)
             output = (self.folder / "output.log").read_text(encoding="utf-8", errors="replace")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
         lines = [*self._start(), *output.splitlines(), *self._end(result)]
-        logs.put(self.function.logs_group_name, self.log_stream, lines, self.function.region)
+        if self._may_log(session):
+            logs.put(self.function.logs_group_name, self.log_stream, lines, self.function.region)
         tail = "\n".join(lines).encode()[-TAIL_BYTES:]
         if "error" in result:
             return Outcome(json.dumps(result["error"]), True, tail)
@@ -77,14 +86,30 @@ class Invocation:
             archive.extractall(code)
         return code
 
-    def _execute(self, code: Path) -> dict[str, Any]:
+    def _may_log(self, session: RoleSession) -> bool:
+        """Whether the role lets the function log: as on AWS, one that may not runs without."""
+        if not enforcement.is_on():
+            return True
+        function = self.function
+        accesses = [
+            on_logs(action, function.region, function.logs_group_name, self.log_stream)
+            for action in ("CreateLogStream", "PutLogEvents")
+        ]
+        principal = session.principal()
+        return not principal.is_restricted or enforcement.allows(principal, accesses)
+
+    def _execute(self, code: Path, session: RoleSession) -> dict[str, Any]:
         timeout = int(self.function.timeout)
         job, answer = self.folder / "job.json", self.folder / "result.json"
         job.write_text(json.dumps(self._job(time.time() + timeout)), encoding="utf-8")
         argv = [sys.executable, "-u", str(BOOTSTRAP), str(job), str(answer)]
         with (self.folder / "output.log").open("wb") as output:
             process = processes.spawn(
-                argv, env=self._env(code), cwd=code, stdout=output, stderr=subprocess.STDOUT
+                argv,
+                env=self._env(code, session),
+                cwd=code,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
             try:
                 process.wait(timeout)
@@ -112,7 +137,7 @@ class Invocation:
             "log_stream_name": self.log_stream,
         }
 
-    def _env(self, code: Path) -> dict[str, str]:
+    def _env(self, code: Path, session: RoleSession) -> dict[str, str]:
         function = self.function
         own = {name: str(value) for name, value in (function.environment_vars or {}).items()}
         reserved = {
@@ -127,6 +152,7 @@ class Invocation:
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(self.folder / "tmp"),
             "TZ": ":UTC",
+            **session.environment(),
         }
         return processes.child_env(function.region, **{**own, **reserved})
 

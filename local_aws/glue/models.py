@@ -12,6 +12,8 @@ from local_aws.glue import bookmarks
 from local_aws.glue import job as states
 from local_aws.glue.job import Job, definition
 from local_aws.glue.triggers import TriggersBackend
+from local_aws.iam import enforcement
+from local_aws.iam.sessions import NotTrusted, check_trust
 
 
 class LocalGlueBackend(TriggersBackend):
@@ -63,3 +65,8 @@ class LocalGlueBackend(TriggersBackend):
                 f"Role {role!r} should be given assume role permissions for Glue Service: "
                 "there is no such role",
             )
+        if enforcement.is_on():
+            try:
+                check_trust(name, "glue.amazonaws.com")
+            except NotTrusted as refusal:
+                raise InvalidInputException("CreateJob", str(refusal)) from refusal

@@ -8,25 +8,36 @@ from pathlib import Path
 
 from local_aws import processes, settings
 from local_aws.glue import job as states
+from local_aws.glue import rights
 from local_aws.glue.arguments import RunArguments
 from local_aws.glue.job import JobRun
 from local_aws.glue.tail import Tail
 from local_aws.glue.workspace import ScriptNotFound, Workspace
+from local_aws.iam.enforcement import AccessDenied
+from local_aws.iam.sessions import RoleSession, assumed
 from local_aws.java import JavaNotFound
 
 POLL_SECONDS = 0.2
 
 
 def execute(run: JobRun, arguments: RunArguments) -> tuple[str, str | None]:
-    """Run the script to its end.
+    """Run the script to its end, in a session of the job's role.
 
     Returns:
         The state that the run ends in and its error message.
     """
-    workspace = Workspace(run)
+    with assumed(run.settings["Role"], rights.SESSION_NAME, run.region) as session:
+        return _execute(run, arguments, session)
+
+
+def _execute(run: JobRun, arguments: RunArguments, session: RoleSession) -> tuple[str, str | None]:
+    workspace = Workspace(run, session)
     try:
+        rights.check(session, run)
         command = workspace.prepare(arguments)
         env = workspace.env()
+    except AccessDenied as denied:
+        return states.FAILED, denied.message
     except (ScriptNotFound, JavaNotFound) as error:
         return states.FAILED, str(error)
     tails = _tails(run, workspace)

@@ -12,6 +12,8 @@ from local_aws.glue.arguments import RunArguments
 from local_aws.glue.bookmarks import bookmark_file
 from local_aws.glue.job import JobRun
 from local_aws.glue.spark import spark_conf
+from local_aws.iam import file_system
+from local_aws.iam.sessions import RoleSession
 from local_aws.java import java_home
 
 RUNTIME = Path(__file__).parent.parent / "runtime"
@@ -45,9 +47,10 @@ class Workspace:
         folder: `<data_dir>/glue/runs/<run id>`.
     """
 
-    def __init__(self, run: JobRun) -> None:
+    def __init__(self, run: JobRun, session: RoleSession) -> None:
         self.folder = settings.current().data_dir / "glue" / "runs" / run.job_run_id
         self._run = run
+        self._session = session
         self.stdout = self.folder / "stdout.log"
         self.stderr = self.folder / "stderr.log"
         self._error = self.folder / "error"
@@ -92,6 +95,8 @@ class Workspace:
             LOCAL_AWS_ERROR_FILE=str(self._error),
             LOCAL_AWS_BOOKMARK_ATTEMPT=str(self._run.bookmark_attempt),
             LOCAL_AWS_JOB_RUN_ID=self._run.job_run_id,
+            **self._session.environment(),
+            **file_system.environment(),
             **self._bookmark_range(),
         )
 
@@ -115,7 +120,7 @@ class Workspace:
         s3_dir = settings.current().s3_dir
         conf = spark_conf(s3_dir, [bucket.name for bucket in s3_dir.iterdir() if bucket.is_dir()])
         conf["spark.driver.extraJavaOptions"] += f' "-Djava.io.tmpdir={self._temporary}"'
-        return {**conf, **arguments.conf}
+        return {**conf, **file_system.spark_conf(self._session), **arguments.conf}
 
     def _download(self, location: str, target: Path) -> None:
         source = settings.current().s3_dir / location.removeprefix("s3://")

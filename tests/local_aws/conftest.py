@@ -21,7 +21,7 @@ REGION = "us-west-2"
 def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.RunningServer]:
     """One embedded AWS for all tests; each uses names of its own."""
     os.environ["LOCAL_AWS_JAVA_OPTIONS"] = SHORT_RUNS
-    running = server.start(tmp_path_factory.mktemp("aws") / "data")
+    running = server.start(tmp_path_factory.mktemp("aws") / "data", enforce_iam=True)
     yield running
     running.stop()
     os.environ.pop("LOCAL_AWS_JAVA_OPTIONS", None)

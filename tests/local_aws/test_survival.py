@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -15,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 from stack_steps import create, outputs_of, status_of
 
 from local_aws import server
@@ -34,21 +37,23 @@ PARAMETERS = {
     "MaxEventsPerBatch": "100",
 }
 MB = 1 << 20
+OREGON = {"LocationConstraint": "us-west-2"}
 Client = Callable[[str], Any]
 
 
 class Aws:
     """A `python -m local_aws up` in a process of its own."""
 
-    def __init__(self, data_dir: Path) -> None:
-        options = ["--port", "0", "--data-dir", str(data_dir)]
-        command = [sys.executable, "-m", "local_aws", "up", *options]
+    def __init__(self, data_dir: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "local_aws", "up", "--port", "0", *options]
+        command += ["--data-dir", str(data_dir)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         self.process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
         found = re.search(r"http://\S+", self.line)
-        self.client: Client = partial(local.client, endpoint=found[0] if found else self.line)
+        self.url = found[0] if found else self.line
+        self.client: Client = partial(local.client, endpoint=self.url)
 
     def memory_mb(self) -> int:
         """The most memory that the process has held."""
@@ -63,8 +68,8 @@ class Aws:
 
 
 @contextmanager
-def running(data_dir: Path) -> Iterator[Aws]:
-    aws = Aws(data_dir)
+def running(data_dir: Path, *options: str) -> Iterator[Aws]:
+    aws = Aws(data_dir, *options)
     try:
         yield aws
     finally:
@@ -139,8 +144,8 @@ def test_everything_is_there_after_a_stop_and_what_ran_at_a_kill_has_failed(
         assert run["JobRunState"] == "FAILED"
         assert "was stopped before this had ended" in run["ErrorMessage"]
         assert len(third.client("glue").get_job_runs(JobName="sleeper")["JobRuns"]) == 2
-        topics = [one["TopicArn"] for one in third.client("sns").list_topics()["Topics"]]
-        assert any(topic.endswith(":late") for topic in topics)
+        topics = third.client("sns").list_topics()["Topics"]
+        assert "late" in [topic["TopicArn"].rpartition(":")[2] for topic in topics]
         check(third, kept)
         third.client("cloudformation").delete_stack(StackName="lake")
         assert third.end(signal.SIGTERM) == ""
@@ -296,3 +301,33 @@ def test_fifty_clients_at_once_get_what_they_have_put(client: Client) -> None:
     assert client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 50
     tables = client("glue").get_tables(DatabaseName=bucket.replace("-", "_"))["TableList"]
     assert len(tables) == 50
+
+
+def test_who_may_do_what_and_the_log_of_it_outlast_a_restart(tmp_path: Path) -> None:
+    log = tmp_path / "aws" / "iam" / "access.jsonl"
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::kept"}
+    with running(tmp_path / "aws", "--enforce-iam") as first:
+        iam = first.client("iam")
+        iam.create_user(UserName="u")
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
+        key = iam.create_access_key(UserName="u")["AccessKey"]
+        first.client("s3").create_bucket(Bucket="kept", CreateBucketConfiguration=OREGON)
+        before = list_and_get(first, key)
+        first.end(signal.SIGTERM)
+    lines = log.read_text().splitlines()
+    with running(tmp_path / "aws", "--enforce-iam") as second:
+        assert list_and_get(second, key) == before
+        assert "not authorized to perform: s3:GetObject" in before
+    assert log.read_text().splitlines() == lines
+    assert [json.loads(line)["decision"] for line in lines] == ["Allow", "no statement"]
+
+
+def list_and_get(aws: Aws, key: dict[str, str]) -> str:
+    """Why the owner of a key, who can list a bucket, cannot read an object of it."""
+    session = boto3.session.Session(key["AccessKeyId"], key["SecretAccessKey"])
+    s3 = session.client("s3", endpoint_url=aws.url, region_name="us-west-2")
+    s3.list_objects_v2(Bucket="kept")
+    with pytest.raises(ClientError) as refusal:
+        s3.get_object(Bucket="kept", Key="k")
+    return str(refusal.value)

@@ -1,0 +1,1 @@
+"""IAM: who calls, and what their policies say to it."""
