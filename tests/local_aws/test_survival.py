@@ -135,7 +135,7 @@ def test_everything_is_there_after_a_stop_and_what_ran_at_a_kill_has_failed(
         states = data_dir / "state"
         written = [f"{service}.123456789012.us-west-2" for service in ("glue", "sns")]
         wait_until(lambda: killed.encode() in (states / written[0]).read_bytes())
-        wait_until(lambda: b"late" in (states / written[1]).read_bytes())
+        wait_until(lambda: b":late" in (states / written[1]).read_bytes())
         second.end(signal.SIGKILL)
         assert descendants_of(data_dir), "a kill leaves them"
     with running(data_dir) as third:
