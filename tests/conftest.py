@@ -23,7 +23,13 @@ LONGEST = (
     "test_pipeline.py",
     "test_histories.py",
     "test_quickstart.py",
+    "test_iam.py",
+    "test_runbook.py",
     "test_bad_input.py",
+    "test_job_runs.py",
+    "test_job_again.py",
+    "test_readers.py",
+    "test_survival.py",
 )
 
 

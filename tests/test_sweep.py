@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +40,10 @@ class Sweeper:
             return answer
 
 
-@pytest.fixture
-def job(lab: Lab, tmp_path: Path) -> BookmarkedJob:
+@pytest.fixture(scope="module")
+def job(new_lab: Callable[[], Lab], tmp_path_factory: pytest.TempPathFactory) -> BookmarkedJob:
     """Three files, three runs: one done, one dead before it published, one that read its file."""
-    job = BookmarkedJob(lab, tmp_path / "bookmark.json")
+    job = BookmarkedJob(new_lab(), tmp_path_factory.mktemp("sweep") / "bookmark.json")
     bring(job)
     job.run()
     bring(job)
@@ -61,6 +61,16 @@ def bring(job: BookmarkedJob) -> None:
     job.put(key, [event(at), purchase(at - timedelta(days=1)), "broken"])
 
 
+def test_a_sweep_during_a_run_takes_nothing_from_it(job: BookmarkedJob) -> None:
+    bring(job)
+    sweeper = Sweeper(job.lab)
+    job.run(sweeper)
+    assert len(sweeper.deleted) > 50
+    assert sweeper.deleted[0] > 0
+    assert job.lab.published() == job.lab.expected()
+    assert job.lab.pointed() <= job.lab.stored()
+
+
 def test_what_no_partition_points_to_goes_after_the_grace_period(job: BookmarkedJob) -> None:
     before, pointed = job.lab.published(), job.lab.pointed()
     sweeper = job.lab.lake(sweep_after_days=GRACE.days)
@@ -71,13 +81,3 @@ def test_what_no_partition_points_to_goes_after_the_grace_period(job: Bookmarked
     assert job.lab.stored() == pointed
     assert job.lab.published() == before == job.lab.expected()
     assert sweeper.sweep(now + GRACE) == 0
-
-
-def test_a_sweep_during_a_run_takes_nothing_from_it(job: BookmarkedJob) -> None:
-    bring(job)
-    sweeper = Sweeper(job.lab)
-    job.run(sweeper)
-    assert len(sweeper.deleted) > 50
-    assert sweeper.deleted[0] > 0
-    assert job.lab.published() == job.lab.expected()
-    assert job.lab.pointed() <= job.lab.stored()

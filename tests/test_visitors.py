@@ -6,7 +6,7 @@ import contextlib
 from datetime import datetime, timedelta
 
 import pytest
-from faults import Death, Effect, Effects, Killed, Point, sites_in
+from faults import Death, Effect, Effects, Killed, Point, Site, sites_in
 from job import SOURCE
 from lab import NOON, Lab, event
 
@@ -99,16 +99,25 @@ def test_a_date_has_a_partition_for_each_hour_and_each_run_of_the_last(lab: Lab)
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_merges_is_healed_by_the_next(lab: Lab) -> None:
-    deaths = [Point(Effect(MOVE, 1), "after"), Point(Effect(WITHDRAW, 1), "torn")]
-    for number in range(3):
-        come(lab, NOON + timedelta(minutes=5 * number))
-    for hour, point in enumerate(deaths, 1):
-        death = Death(point)
-        start = NOON + timedelta(hours=hour)
-        come(lab, start, death)
-        assert death.came
-        for number in range(1, 4):
-            come(lab, start + timedelta(minutes=5 * number))
-        assert lab.published() == lab.expected(), point
-        assert len(runs_of_visitors(lab)) == hour + 3, point
+@pytest.mark.parametrize(
+    ("site", "moment"),
+    [
+        pytest.param(MOVE, "before", marks=pytest.mark.soak),
+        (MOVE, "after"),
+        pytest.param(WITHDRAW, "torn", marks=pytest.mark.soak),
+        pytest.param(WITHDRAW, "after", marks=pytest.mark.soak),
+    ],
+    ids=["not begun", "nothing withdrawn", "half withdrawn", "all withdrawn"],
+)
+def test_a_run_killed_while_it_merges_is_healed_by_the_next(
+    site: Site, moment: str, lab: Lab
+) -> None:
+    *before, start, healed = minutes(0, 5, 10, 60, 65)
+    for at in before:
+        come(lab, at)
+    death = Death(Point(Effect(site, 1), moment))
+    come(lab, start, death)
+    assert death.came
+    come(lab, healed)
+    assert lab.published() == lab.expected()
+    assert runs_of_visitors(lab)[0] == run_id(before[-1])

@@ -53,6 +53,7 @@ job.commit()
 """
 
 
+@pytest.mark.soak  # tests/test_pipeline.py has it, too
 def test_a_run_reads_each_object_with_its_exact_name_and_saves_its_bookmark(glue: Glue) -> None:
     s3 = glue.client("s3")
     odd = "runs-in/h=1/x y%20+#?{a}*[b]ü.txt"
