@@ -11,7 +11,8 @@ workers that is stopped as soon as it has started (a minute of 2 DPU is the leas
 $0.015), Athena queries at 10 MB each (less than $0.01), and some hundred requests (less than
 $0.01). The run takes some minutes there, most of them for stacks.
 
-Each test bears the address of the page that states what it expects.
+Each test bears the address of the page that states what it expects. What the embedded AWS is known
+not to keep is an expected failure there, and an ordinary test in a real account.
 """
 
 from __future__ import annotations

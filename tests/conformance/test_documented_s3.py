@@ -94,11 +94,13 @@ def test_a_delete_marker_hides_the_versions_until_it_is_deleted(s3: Any, version
 
 
 @differs("marker")
-@source(f"{GUIDE}/DeleteMarker.html")
+@source(f"{API}/API_GetObject.html")
 def test_a_delete_marker_cannot_be_read(s3: Any, versioned: str) -> None:
-    marker = s3.delete_object(Bucket=versioned, Key="never")["VersionId"]
+    key = {"Bucket": versioned, "Key": "gone"}
+    s3.put_object(**key, Body=b"x")
+    marker = s3.delete_object(**key)["VersionId"]
 
-    refused("MethodNotAllowed", s3.get_object, Bucket=versioned, Key="never", VersionId=marker)
+    refused("MethodNotAllowed", s3.get_object, **key, VersionId=marker)
 
 
 @differs("prefix")
