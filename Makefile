@@ -14,7 +14,7 @@ SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick soak bench aws lint audit format notebook sample-data events diagrams record docs lock clean
+.PHONY: help install demo test test-quick conformance soak bench aws lint audit format notebook sample-data events diagrams record docs lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ test: install ## Every test, on real Spark and the embedded AWS
 
 test-quick: install ## The tests that start no process of their own
 	@$(LOCAL) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow" $(ARGS)
+
+conformance: install ## What AWS documents, on the embedded AWS; CONFORMANCE_ACCOUNT=real: on your account
+	@$(if $(filter real,$(CONFORMANCE_ACCOUNT)),,$(LOCAL) )$(BIN)/python -m pytest tests/conformance $(ARGS)
+	@$(if $(filter real,$(CONFORMANCE_ACCOUNT)),,echo "On the account of this shell's AWS credentials, for some cents:" \
+	  "CONFORMANCE_ACCOUNT=real make conformance")
 
 soak: install ## Kill at every point for real, 300 random histories, a long poll: some hours
 	@$(LOCAL) $(BIN)/python -m pytest -m soak $(ARGS)

@@ -19,6 +19,7 @@ from typing import Any
 import generate_sample_data
 from benchmarks import report
 from glue_jobs.capstone_etl import Options
+from local_aws import coverage
 from tools import local, record
 from tools.diagrams import timeline
 
@@ -28,6 +29,7 @@ GENERATED = re.compile(r"(<!-- generated: (\w+)(?: (\S+))? -->\n)(?:.*?)(<!-- en
 MEASURED = re.compile(r"(<!-- measured\n(.*?)-->\n)(?:.*?)(<!-- end -->)", re.DOTALL)
 FIGURE = re.compile(r"\{([\w.]+)\}")
 LONGEST_CELL = 60
+KINDS = list(coverage.MEANING)
 
 
 def pages() -> list[Path]:
@@ -212,6 +214,29 @@ def questions() -> str:
     return f"{table(['question', 'rows', 'bytes scanned'], rows)}\n\n{said}"
 
 
+# What the embedded AWS does.
+
+
+def operations() -> str:
+    """What becomes of each operation that is declared, service by service."""
+    rows = [
+        [service, kind.kind, ", ".join(name for name in sorted(found) if found[name] == kind)]
+        + [kind.note]
+        for service, found in coverage.OPERATIONS.items()
+        for kind in sorted(set(found.values()), key=lambda one: (KINDS.index(one.kind), one.note))
+    ]
+    return table(["service", "", "operations", "note"], rows)
+
+
+def meanings() -> str:
+    return "\n".join(f"- **{kind}**: {meaning}." for kind, meaning in coverage.MEANING.items())
+
+
+def differences() -> str:
+    """What AWS documents and the embedded AWS is known not to keep."""
+    return "\n".join(f"- {text}" for text in coverage.DIFFERENCES.values())
+
+
 # What other pages say.
 
 
@@ -273,6 +298,9 @@ MAKERS: dict[str, Callable[..., str]] = {
         runs,
         timing,
         results,
+        meanings,
+        operations,
+        differences,
         proof,
         verdict,
     )
