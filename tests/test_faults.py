@@ -218,8 +218,19 @@ def test_a_run_killed_before(site: Site, story: Story) -> None:
     story.heal()
 
 
+# After a write that nobody sees yet, the world is as before it.
+UNSEEN = ("parquet", "put_object", "put_metric_data", "delete_object", "delete_objects")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("site", WRITING, ids=str)
+@pytest.mark.parametrize(
+    "site",
+    [
+        pytest.param(site, marks=[pytest.mark.soak] if site.operation in UNSEEN else [])
+        for site in WRITING
+    ],
+    ids=str,
+)
 def test_a_run_killed_after(site: Site, story: Story) -> None:
     # What is after one effect and before the next may have been tried as such.
     if Point(Effect(site, last(story, site)), "after") not in story.covered:
