@@ -43,8 +43,8 @@ class Rates:
 
     seconds_per_million: float = 12.5
     fixed_seconds: float = 55.0
-    gzip_lines_per_second: float = 1.1e6
-    visitors_per_core_second: float = 2e6
+    gzip_lines_per_second: float = 0.55e6
+    visitors_per_core_second: float = 1e6
     visitors_per_event: float = 0.5
 
     @classmethod
