@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,19 +81,8 @@ def queries(lake: JobLake) -> dict[str, int]:
 
 
 def scanned(lake: JobLake, sql: str) -> int:
-    athena = lake.client("athena")
-    query_id = athena.start_query_execution(
-        QueryString=sql,
-        QueryExecutionContext={"Database": lake.outputs["GoldDatabase"]},
-        WorkGroup=lake.outputs["AthenaWorkgroup"],
-    )["QueryExecutionId"]
-    while True:
-        found = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        if found["Status"]["State"] == "SUCCEEDED":
-            return int(found["Statistics"]["DataScannedInBytes"])
-        if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
-            raise RuntimeError(f"{sql}: {found['Status']}")
-        time.sleep(0.05)
+    execution = local.executed(lake.client("athena"), sql, lake.outputs)
+    return int(execution["Statistics"]["DataScannedInBytes"])
 
 
 CHAPTERS: dict[str, Chapter] = {

@@ -121,3 +121,26 @@ def query(sql: str, outputs: dict[str, str]) -> Any:
         workgroup=outputs["AthenaWorkgroup"],
         ctas_approach=False,
     )
+
+
+def executed(athena: Any, sql: str, outputs: dict[str, str]) -> dict[str, Any]:
+    """Ask Athena on a stack's gold tables, and wait; what GetQueryExecution then says.
+
+    Args:
+        athena: A boto3 client.
+
+    Raises:
+        RuntimeError: The query failed; the message has Athena's reason.
+    """
+    query_id = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": outputs["GoldDatabase"]},
+        WorkGroup=outputs["AthenaWorkgroup"],
+    )["QueryExecutionId"]
+    while True:
+        found = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        if found["Status"]["State"] == "SUCCEEDED":
+            return dict(found)
+        if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
+            raise RuntimeError(f"{sql}: {found['Status']}")
+        time.sleep(0.05)

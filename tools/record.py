@@ -11,13 +11,14 @@ import json
 import os
 import platform
 import re
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
+
+from tools import local
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "recorded"
@@ -75,19 +76,10 @@ def answer(sql: str, outputs: dict[str, str]) -> dict[str, Any]:
         RuntimeError: The query failed; the message has Athena's reason.
     """
     athena = boto3.client("athena")
-    query_id = athena.start_query_execution(
-        QueryString=sql,
-        QueryExecutionContext={"Database": outputs["GoldDatabase"]},
-        WorkGroup=outputs["AthenaWorkgroup"],
-    )["QueryExecutionId"]
-    while True:
-        execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        if execution["Status"]["State"] not in ("QUEUED", "RUNNING"):
-            break
-        time.sleep(0.05)
-    if execution["Status"]["State"] != "SUCCEEDED":
-        raise RuntimeError(f"{sql}: {execution['Status']}")
-    pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+    execution = local.executed(athena, sql, outputs)
+    pages = athena.get_paginator("get_query_results").paginate(
+        QueryExecutionId=execution["QueryExecutionId"]
+    )
     sets = [page["ResultSet"] for page in pages]
     columns = sets[0]["ResultSetMetadata"]["ColumnInfo"]
     rows = [[cell.get("VarCharValue") for cell in row["Data"]] for s in sets for row in s["Rows"]]
