@@ -13,6 +13,7 @@ import pytest
 from moto import __version__ as moto_version
 from moto.backends import get_backend
 from moto.kms.models import Key
+from waiting import wait_until
 
 from local_aws import server, settings, snapshots
 
@@ -128,7 +129,7 @@ def test_what_changes_is_written_within_seconds_and_only_then(
     path = settings.current().data_dir / "state" / NAME
     client("sqs").create_queue(QueueName=name)
 
-    wait_until(lambda: path.is_file() and name.encode() in path.read_bytes())
+    wait_until(lambda: path.is_file() and name.encode() in path.read_bytes(), seconds=20)
 
     before = path.stat()
     client("sqs").get_queue_url(QueueName=name)
@@ -136,11 +137,3 @@ def test_what_changes_is_written_within_seconds_and_only_then(
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert not [left for left in path.parent.iterdir() if left.suffix == ".new"]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    for _ in range(int(seconds / 0.1)):
-        if holds():
-            return
-        threading.Event().wait(0.1)
-    raise AssertionError("it never happened")

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from stack_steps import create, outputs_of, status_of
+from waiting import wait_until
 
 from local_aws import server
 from tools import local
@@ -108,13 +108,6 @@ def descendants_of(data_dir: Path) -> list[str]:
         if str(data_dir) in command and "local_aws up" not in command:
             found.append(command)
     return found
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def test_everything_is_there_after_a_stop_and_what_ran_at_a_kill_has_failed(
