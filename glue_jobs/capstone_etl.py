@@ -529,6 +529,14 @@ def merged_visitors(old: DataFrame, targets: DataFrame) -> DataFrame:
 # published of it and what a run adds, or else all of the date's rollups.
 
 
+def sums(names: Iterable[str]) -> str:
+    """Sums of columns, each under the column's name."""
+    return ", ".join(f"sum({name}) as {name}" for name in names)
+
+
+FUNNEL_COUNTS = ("views", "add_to_carts", "purchases")
+
+
 def funnel_parts(products: DataFrame) -> DataFrame:
     return sql(
         """
@@ -549,9 +557,7 @@ def conversion_funnel(parts: DataFrame) -> DataFrame:
     return sql(
         f"""
         select product_id, category,
-            sum(views) as views,
-            sum(add_to_carts) as add_to_carts,
-            sum(purchases) as purchases,
+            {sums(FUNNEL_COUNTS)},
             {rate("add_to_carts", "views")} as view_to_cart_conversion,
             {rate("purchases", "views")} as view_to_purchase_conversion,
             {rate("purchases", "add_to_carts")} as cart_to_purchase_conversion,
@@ -600,10 +606,10 @@ def category_parts(products: DataFrame) -> DataFrame:
 
 
 def category_performance(parts: DataFrame) -> DataFrame:
-    counts = ", ".join(f"sum({name}) as {name}" for name in CATEGORY_COUNTS)
     return sql(
         f"""
-        select category, {counts}, cast(sum(revenue) as decimal(18,2)) as revenue, event_date
+        select category, {sums(CATEGORY_COUNTS)},
+            cast(sum(revenue) as decimal(18,2)) as revenue, event_date
         from {{parts}}
         group by category, event_date
         """,
@@ -612,7 +618,7 @@ def category_performance(parts: DataFrame) -> DataFrame:
 
 
 def activity_parts(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
-    """Published visitors of a date never overlap, so unique counts are plain counts."""
+    """The visitors given are each there once, so unique counts are plain counts."""
     return sql(
         """
         select cast(kind = 'user' as bigint) as unique_users,
@@ -641,10 +647,9 @@ def user_activity(parts: DataFrame) -> DataFrame:
 def product_totals(parts: DataFrame) -> DataFrame:
     """Views, carts and purchases per product, of all time."""
     return sql(
-        """
-        select product_id, category, sum(views) as views, sum(add_to_carts) as add_to_carts,
-            sum(purchases) as purchases, 'all_time' as period
-        from {parts}
+        f"""
+        select product_id, category, {sums(FUNNEL_COUNTS)}, 'all_time' as period
+        from {{parts}}
         group by product_id, category
         """,
         parts=parts,
@@ -653,7 +658,7 @@ def product_totals(parts: DataFrame) -> DataFrame:
 
 def taken_away(parts: DataFrame) -> DataFrame:
     """Parts that bring sums back to what they were without them."""
-    counts = (f"-{name} as {name}" for name in ("views", "add_to_carts", "purchases"))
+    counts = (f"-{name} as {name}" for name in FUNNEL_COUNTS)
     return parts.selectExpr("product_id", "category", *counts)
 
 
@@ -1489,9 +1494,9 @@ class Run:
         """The visitors that their dates do not have yet; those of past periods are merged."""
         lake = self.lake
         published = self.published[VISITORS]
-        found = visitors(batch).persist()
-        known = lake.read(self.spark, VISITORS, published)
-        rows = new_visitors(found, known) if published else found
+        found = rows = visitors(batch)
+        if published:
+            rows = new_visitors(found.persist(), lake.read(self.spark, VISITORS, published))
         rows = rows.selectExpr("*", f"{quoted(lake.run_id)} as run_id")
         merges, old = visitor_merges(published, lake.run_id), Counts()
         if merges:
@@ -1578,8 +1583,8 @@ class Run:
             summed.unpersist()
 
     def _funnel(self, partitions: Sequence[Partition]) -> DataFrame:
-        counts = ("product_id", "category", "views", "add_to_carts", "purchases")
-        return self.lake.read(self.spark, FUNNEL, partitions).select(*counts)
+        found = self.lake.read(self.spark, FUNNEL, partitions)
+        return found.select("product_id", "category", *FUNNEL_COUNTS)
 
     def _write_daily_gold(self, anew: set[str], old: Gold) -> None:
         """Gold of some dates from all of their rollups, and of others from what is published of
@@ -1589,6 +1594,7 @@ class Run:
         products = lake.read(spark, PRODUCT_HOURLY, self._to_add_up(PRODUCT_HOURLY, anew)).persist()
         people = lake.read(spark, VISITORS, self._to_add_up(VISITORS, anew))
         if anew:
+            # A run that died while it merged visitors left some in two partitions.
             people = people.select("kind", "id", "event_date").distinct()
 
         def with_published(name: str, parts: DataFrame) -> DataFrame:
