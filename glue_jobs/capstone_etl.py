@@ -221,10 +221,16 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     flat = "instr(line, '}') = length(trim(trailing ' \t\r' from line))"
     pair = f"""from_json(concat('[', line, ',{{"nonce":"{nonce}"}}]'),"""
     framed = f"{pair} 'array<struct<nonce: string>>', {strict}))"
-    is_object = f"""
-        json is not null and json.corrupt_record is null and (is_plain
-            or startswith(trim(leading ' \t' from line), '{{') and ({flat}
-                or coalesce(size({framed}) = 2 and {framed}[1].nonce = '{nonce}', false)))"""
+    # By cases, not by `or`: Spark works out beforehand what it finds twice in the other.
+    is_object = f"""case
+        when is_plain then true
+        when json is null or json.corrupt_record is not null then false
+        when not startswith(trim(leading ' \t' from line), '{{') then false
+        when {flat} then true
+        else coalesce(size({framed}) = 2 and {framed}[1].nonce = '{nonce}', false) end"""
+    extended = (
+        f"case when is_plain or not is_object then null when {MORE_THAN_NINE} then {TEXT} end"
+    )
     json = f"from_json(line, '{schema}', {strict}, 'columnNameOfCorruptRecord', 'corrupt_record'))"
     return (
         lines.selectExpr("line", f"{source_expression(source_path)} as source", f"{json} as json")
@@ -233,7 +239,7 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
         .selectExpr(
             *(f"if(is_object, json.`{name}`, null) as `{name}`" for name in RAW_FIELDS),
             f"if(is_object, null, {TEXT}) as corrupt_record",
-            f"if(is_object and not is_plain and {MORE_THAN_NINE}, {TEXT}, null) as extended_record",
+            f"{extended} as extended_record",
             "source",
         )
     )
@@ -367,21 +373,20 @@ REASONS = ("unreadable_file", "not_a_json_object", *REJECTION_RULES)
 
 
 def judged(events: DataFrame) -> DataFrame:
-    """Add `is_valid`: the line is a JSON object and no rejection rule applies."""
+    """Add `is_valid`, and `rejected`: what quarantine keeps of a line that is not, else null.
+
+    A line is valid if it is a JSON object and no rejection rule applies.
+    """
     broken = " or ".join(f"coalesce({rule}, false)" for rule in REJECTION_RULES.values())
-    return events.selectExpr("*", f"corrupt_record is null and not ({broken}) as is_valid")
-
-
-def quarantined(events: DataFrame) -> DataFrame:
-    """The rejected lines with every reason that applies."""
     named = ", ".join(f"if({rule}, '{name}', null)" for name, rule in REJECTION_RULES.items())
-    return events.where("not is_valid").selectExpr(
-        *(f"`{name}`" for name in (*RAW_FIELDS, "corrupt_record")),
-        "case when corrupt_record = '' then array('unreadable_file')"
-        " when corrupt_record is not null then array('not_a_json_object')"
-        f" else array_compact(array({named})) end as reasons",
-        "source",
-    )
+    fields = ", ".join(f"`{name}`" for name in (*RAW_FIELDS, "corrupt_record"))
+    reasons = f"""case when corrupt_record = '' then array('unreadable_file')
+        when corrupt_record is not null then array('not_a_json_object')
+        else array_compact(array({named})) end"""
+    rejected = f"case when not is_valid then struct({fields}, {reasons} as reasons, source) end"
+    return events.selectExpr(
+        "*", f"corrupt_record is null and not ({broken}) as is_valid"
+    ).selectExpr("*", f"{rejected} as rejected")
 
 
 def event_id() -> Column:
@@ -395,30 +400,51 @@ def event_id() -> Column:
 
 
 def distinct_events(events: DataFrame) -> DataFrame:
-    """One row per distinct valid event of the batch; `copies` counts its lines.
+    """One row per distinct valid event and rejected line of the batch; `copies` counts its lines.
 
     Shops deliver at least once: clients retry, and a file can come again under another name.
     Identity is all nine fields. Grouping by them stays a hash aggregate as long as what is kept
-    beside them is fixed-width, hence the file's position instead of its name.
+    beside them is fixed-width, hence the file's position instead of its name. Rejected lines come
+    along so that bronze is read and judged once.
     """
     typed_fields = ("event_timestamp", *RAW_FIELDS[1:])
     identity = ", ".join(typed_fields)
     kept = ", ".join(name for name in typed_fields if name not in ("quantity", "price"))
     grouped = sql(
         f"""
-        select {identity}, min(file_id) as file_id, count(*) as copies,
-            min(cast(revenue as decimal(18,2))) as revenue
+        select {identity}, rejected, min(file_id) as file_id, count(*) as copies,
+            min(cast(if(is_valid, revenue, null) as decimal(18,2))) as revenue
         from (
-            select {kept}, units as quantity, amount as price, file_id, revenue
-            from {{events}} where is_valid
+            select {kept}, units as quantity, amount as price, rejected, file_id, is_valid, revenue
+            from {{events}}
         )
-        group by {identity}
+        group by {identity}, rejected
         """,
         events=events,
     )
     return grouped.select("*", event_id().alias("event_id")).selectExpr(
         "*", "to_date(event_timestamp) as event_date", "hour(event_timestamp) as event_hour"
     )
+
+
+def quarantined(batch: DataFrame) -> DataFrame:
+    """The rejected lines of a batch, each with every reason that applies.
+
+    A line can be there a million times: it is repeated by thousands, in little memory.
+    """
+    return sql(
+        """
+        select rejected.*
+        from {batch}
+            lateral view explode(sequence(1, copies, 1000)) first_of_thousand as first
+            lateral view explode(sequence(first, least(copies, first + 999))) each as nth
+        where rejected is not null
+        """,
+        batch=batch,
+    )
+
+
+IS_EVENT = "rejected is null"
 
 
 def silver_rows(new_events: DataFrame, files: DataFrame) -> DataFrame:
@@ -1368,9 +1394,10 @@ class Run:
         received = Counts()
         counted = received.of(lines, rows="count(*)")
         parallelism = self.spark.sparkContext.defaultParallelism
-        # A gzip file is one task: spread the lines of few files before parsing them.
+        # A gzip file is one task: spread the lines of few files before parsing them. By their hash:
+        # dealt out in turn, they would be sorted first.
         if lines.rdd.getNumPartitions() < parallelism:
-            counted = counted.repartition(parallelism)
+            counted = counted.repartition(parallelism, "line")
         rows = parsed(counted, self.lake.options.source_path, nonce)
         written = self.lake.write(BRONZE, rows, meant=received, row_group_bytes=8 << 20)
         self.ledger.lines = received["rows"]
@@ -1382,17 +1409,17 @@ class Run:
     def _write_silver(self, files: DataFrame) -> tuple[DataFrame, list[Any]]:
         ledger = self.ledger
         bronze = self.lake.read(self.spark, BRONZE, self.lake.written(BRONZE).partitions)
-        events = typed(bronze.join(F.broadcast(files), "source", "left")).transform(judged)
         seen = Counts()
         counted = seen.of(
-            events,
+            typed(bronze.join(F.broadcast(files), "source", "left")).transform(judged),
             rows="count(*)",
             valid="count_if(is_valid)",
             quarantined="count_if(not is_valid)",
             corrupt="count_if(corrupt_record != '')",
         )
         batch = distinct_events(counted).persist()
-        hours = touched_hours(batch)
+        events = batch.where(IS_EVENT)
+        hours = touched_hours(events)
         ledger.valid, ledger.quarantined = seen["valid"], seen["quarantined"]
         ledger.corrupt = seen["corrupt"]
         distinct = sum(hour.events for hour in hours)
@@ -1403,10 +1430,10 @@ class Run:
             ledger.newest_event = datetime.fromisoformat(newest).replace(tzinfo=UTC)
         steps: list[Callable[[], object]] = []
         if ledger.quarantined:
-            steps.append(lambda: self._write_quarantine(events))
+            steps.append(lambda: self._write_quarantine(batch))
         if hours:
             self._look_up({hour.event_date for hour in hours})
-            steps.append(lambda: self._write_new_events(batch, hours, files))
+            steps.append(lambda: self._write_new_events(events, hours, files))
         side_by_side(*steps)
         audit(
             {
@@ -1433,10 +1460,10 @@ class Run:
             answers = pool.map(lambda name: self.lake.published(name, dates), names)
             self.published = dict(zip(names, answers, strict=True))
 
-    def _write_quarantine(self, events: DataFrame) -> None:
+    def _write_quarantine(self, batch: DataFrame) -> None:
         rejected = Counts()
         counted = rejected.of(
-            quarantined(events),
+            quarantined(batch),
             rows="count(*)",
             **{name: f"count_if(array_contains(reasons, '{name}'))" for name in REASONS},
         )
@@ -1445,10 +1472,10 @@ class Run:
             name: rejected[name] for name in REASONS if rejected[name]
         }
 
-    def _write_new_events(self, batch: DataFrame, hours: list[Any], files: DataFrame) -> None:
+    def _write_new_events(self, events: DataFrame, hours: list[Any], files: DataFrame) -> None:
         wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
         history = [found for found in self.published[SILVER] if found.values[:2] in wanted]
-        flagged = batch.selectExpr("*", "false as is_known")
+        flagged = events.selectExpr("*", "false as is_known")
         if history:
             known = self.lake.read(self.spark, SILVER, history).where(within(hours))
             flagged = sql(
@@ -1456,7 +1483,7 @@ class Run:
                 select events.*, known.event_id is not null as is_known
                 from {events} as events left join {known} as known using (event_id)
                 """,
-                events=batch,
+                events=events,
                 known=known,
             )
         compared = Counts()
@@ -1471,7 +1498,10 @@ class Run:
         self.ledger.duplicates_in_lake = compared["known"]
 
     def _write_rollups(self, batch: DataFrame, hours: list[Any]) -> None:
-        side_by_side(lambda: self._write_product_hourly(hours), lambda: self._write_visitors(batch))
+        side_by_side(
+            lambda: self._write_product_hourly(hours),
+            lambda: self._write_visitors(batch.where(IS_EVENT)),
+        )
 
     def _write_product_hourly(self, hours: list[Any]) -> None:
         lake = self.lake
@@ -1490,11 +1520,11 @@ class Run:
             lake.write(PRODUCT_HOURLY, rollup, meant=rolled)
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
 
-    def _write_visitors(self, batch: DataFrame) -> None:
+    def _write_visitors(self, events: DataFrame) -> None:
         """The visitors that their dates do not have yet; those of past periods are merged."""
         lake = self.lake
         published = self.published[VISITORS]
-        found = rows = visitors(batch)
+        found = rows = visitors(events)
         if published:
             rows = new_visitors(found.persist(), lake.read(self.spark, VISITORS, published))
         rows = rows.selectExpr("*", f"{quoted(lake.run_id)} as run_id")
@@ -1799,6 +1829,8 @@ def configure(spark: SparkSession) -> None:
             "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
         ),
         "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        # What is persisted is read two or three times: to find how to compress it costs more.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
     }
     for name, value in settings.items():
         spark.conf.set(name, value)
@@ -1810,7 +1842,10 @@ def fit(spark: SparkSession, lines: int) -> None:
     Where there is one partition, nothing is left for adaptive execution to decide; it would plan
     every query again after each of its shuffles.
     """
+    cores = spark.sparkContext.defaultParallelism
     partitions = max(1, round(lines / 200_000))
+    if partitions > cores:
+        partitions = cores * round(partitions / cores)
     spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     spark.conf.set("spark.sql.adaptive.enabled", str(partitions > 1).lower())
 

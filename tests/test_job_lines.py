@@ -121,13 +121,13 @@ def judge(spark: SparkSession, lines: list[str]) -> list[tuple[dict[str, object]
     source = bronze.first()["source"]
     files = etl.files_frame(spark, [source], OPTIONS)
     judged = etl.judged(etl.typed(bronze.join(files, "source")))
-    rejects = [(set(r["reasons"]), r) for r in etl.quarantined(judged).collect()]
+    rejects = etl.quarantined(etl.distinct_events(judged)).collect()
     accepted = [r for r in judged.collect() if r["is_valid"]]
     typed = [
         ({"timestamp": r["event_timestamp"].replace(tzinfo=UTC), **typed_fields(r)}, set())
         for r in accepted
     ]
-    return typed + [({}, reasons) for reasons, _ in rejects]
+    return typed + [({}, set(reject["reasons"])) for reject in rejects]
 
 
 def typed_fields(row: object) -> dict[str, object]:
@@ -327,6 +327,12 @@ def written_objects(draw: st.DrawFn) -> str:
 @given(lines=st.lists(written_objects(), min_size=20, max_size=60))
 def test_no_further_field_is_ever_missed(spark: SparkSession, lines: list[str]) -> None:
     assert extended(spark, lines) == [oracle.extended(line) for line in lines]
+
+
+def test_each_of_many_equal_rejects_is_kept(spark: SparkSession) -> None:
+    numbers = {"[]": 2001, '"a"': 1000, "1": 1}
+    lines = [line for line, number in numbers.items() for _ in range(number)]
+    assert judge(spark, lines) == [({}, {"not_a_json_object"})] * len(lines)
 
 
 def test_what_is_persisted_stays_so_when_a_statement_names_it(spark: SparkSession) -> None:

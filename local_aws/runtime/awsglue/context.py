@@ -108,7 +108,7 @@ def _lines(spark: SparkSession, files: list[S3File], filename_column: str | None
         columns.append(_uri_column(uris).alias(filename_column))
     return reduce(
         DataFrame.unionAll,
-        (part.where(F.length("value") > 0).select(*columns) for part in _text(spark, uris)),
+        (part.where("value != ''").select(*columns) for part in _text(spark, uris)),
     )
 
 
