@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from local_aws.glue import archive
+
 DEFAULT_DRIVER_MEMORY = "2g"
 
 _FILE_SYSTEM = {
@@ -42,7 +44,9 @@ def spark_conf(s3_dir: Path, buckets: Iterable[str]) -> dict[str, str]:
     }
     own = {
         "spark.driver.memory": driver_memory(),
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {java_options()}".strip(),
+        "spark.driver.extraJavaOptions": " ".join(
+            filter(None, ["-Duser.timezone=UTC", archive.java_options(), java_options()])
+        ),
     }
     return {**_LOCAL, **_FILE_SYSTEM, **mounts, **own}
 

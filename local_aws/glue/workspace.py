@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -55,6 +56,8 @@ class Workspace:
         self.stderr = self.folder / "stderr.log"
         self._error = self.folder / "error"
         self._temporary = self.folder / "tmp"
+        self._properties = self.folder / "spark.properties"
+        self._logging = self.folder / "log4j2.properties"
 
     def prepare(self, arguments: RunArguments) -> list[str]:
         """Fill the folder.
@@ -65,11 +68,9 @@ class Workspace:
         Raises:
             ScriptNotFound: There is no script.
         """
-        conf = self.folder / "conf"
-        for folder in (conf, self._temporary):
-            folder.mkdir(parents=True)
-        (conf / "spark-defaults.conf").write_text(_properties(self._spark_conf(arguments)))
-        (conf / "log4j2.properties").write_text(_LOGGING)
+        self._temporary.mkdir(parents=True)
+        self._properties.write_text(_properties(self._spark_conf(arguments)))
+        self._logging.write_text(_LOGGING)
         script = self.folder / "script.py"
         self._download(self._run.settings["Command"]["ScriptLocation"], script)
         run = self._run
@@ -88,7 +89,10 @@ class Workspace:
             PYTHONUNBUFFERED="1",
             PYTHONDONTWRITEBYTECODE="1",
             PYSPARK_PYTHON=sys.executable,
-            SPARK_CONF_DIR=str(self.folder / "conf"),
+            # Not by SPARK_CONF_DIR: it is part of the class path that `archive` was made for.
+            PYSPARK_SUBMIT_ARGS=shlex.join(
+                ["--properties-file", str(self._properties), "pyspark-shell"]
+            ),
             SPARK_LOCAL_DIRS=str(self._temporary),
             SPARK_LOCAL_IP=settings.HOST,
             LOCAL_AWS_BOOKMARK_FILE=str(bookmark_file(self._run.job_id)),
@@ -119,7 +123,10 @@ class Workspace:
     def _spark_conf(self, arguments: RunArguments) -> dict[str, str]:
         s3_dir = settings.current().s3_dir
         conf = spark_conf(s3_dir, [bucket.name for bucket in s3_dir.iterdir() if bucket.is_dir()])
-        conf["spark.driver.extraJavaOptions"] += f' "-Djava.io.tmpdir={self._temporary}"'
+        conf["spark.driver.extraJavaOptions"] += (
+            f' "-Djava.io.tmpdir={self._temporary}"'
+            f" -Dlog4j2.configurationFile={self._logging.as_uri()}"
+        )
         return {**conf, **file_system.spark_conf(self._session), **arguments.conf}
 
     def _download(self, location: str, target: Path) -> None:
