@@ -64,7 +64,11 @@ def test_a_run_without_new_files_publishes_only_its_ledger_row(lab: Lab) -> None
     assert len(lab.rows(etl.LEDGER)) == 2
 
 
-def test_the_same_batch_delivered_again_adds_no_event(lab: Lab) -> None:
+@pytest.mark.parametrize("looked_up", [0, etl.LOOKED_UP])
+def test_the_same_batch_delivered_again_adds_no_event(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, looked_up: int
+) -> None:
+    monkeypatch.setattr(etl, "LOOKED_UP", looked_up)
     lines = [*shop(NOON), *shop(NOON), "garbage"]
     key = lab.put(lines)
     lab.run()
