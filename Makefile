@@ -23,7 +23,7 @@ WORKERS ?= 2
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What runs the job, or depends on the Spark that it runs on.
 JOB_TESTS := $(wildcard tests/test_job_*.py) $(addprefix tests/test_, audit.py bad_input.py \
-  files_written.py histories.py metrics.py sweep.py time_zone.py upgrade.py visitors.py) \
+  files_written.py histories.py metrics.py sweep.py time_zone.py visitors.py) \
   $(addprefix tests/local_aws/test_, awsglue.py bookmarks.py glue_runs.py java.py)
 # Nothing that a shell has set for a real account may leak into local runs.
 LOCAL := env -u AWS_PROFILE -u AWS_ENDPOINT_URL -u AWS_SESSION_TOKEN

@@ -18,9 +18,13 @@ from upgrades import capstone_etl as previous
 
 import generate_sample_data
 from glue_jobs import capstone_etl as etl
+from local_aws.glue.version import glue_version
 from tools import session
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(glue_version() != "5.1", reason="the earlier job is for Glue 5.1 only"),
+]
 
 Client = Callable[[str], Any]
 
