@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
 
+from local_aws.glue.version import glue_version, needs_vector_module
+from local_aws.java import JavaIncomplete, java_home
 from tools import local, session
 
 # A file of tests stays with one worker: the longest first, or one would be left with them alone.
@@ -36,6 +38,24 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    if reason := lacking_java():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def lacking_java() -> str:
+    """Why Spark cannot be started here: the packaged Java is too small for Spark 4."""
+    if needs_vector_module():
+        try:
+            java_home()
+        except JavaIncomplete as reason:
+            return str(reason)
+    return ""
+
+
+def pytest_configure() -> None:
+    """The notebook builds a job of the version that the embedded AWS runs here."""
+    os.environ["GLUE_VERSION"] = glue_version()
 
 
 @pytest.fixture(autouse=True)

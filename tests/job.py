@@ -50,11 +50,12 @@ class BookmarkedJob:
         bucket = self.lab.outputs["SourceBucketName"]
         self.lab.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
-    def run(self, handle: faults.Handler | None = None) -> None:
+    def run(self, handle: faults.Handler | None = None, **options: Any) -> None:
         """One run over what the bookmark has not handed out.
 
         Args:
             handle: What becomes of the run's effects; by default they take place.
+            options: More of `session.run_job`, job arguments among them.
         """
         self._runs += 1
         around = [] if handle is None else [faults.Effects(str(SOURCE), handle).intercepted()]
@@ -65,6 +66,7 @@ class BookmarkedJob:
             f"jr_{self._runs}",
             around,
             **self._arguments,
+            **options,
         )
 
     def die(self, death: faults.Death) -> faults.Death:
@@ -101,8 +103,10 @@ def create_glue_job(client: Callable[[str], Any], outputs: dict[str, str]) -> No
     upload_script(client, outputs, SOURCE.read_text(encoding="utf-8"))
     notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
     cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
-    names: dict[str, Any] = {"outputs": outputs, "AWS_REGION": "us-west-2"}
-    exec(cells["clients"], names)  # noqa: S102
+    names: dict[str, Any] = {}
+    for cell in ("configuration", "clients"):
+        exec(cells[cell], names)  # noqa: S102
+    names |= {"outputs": outputs, "AWS_REGION": "us-west-2"}
     names["glue"] = client("glue")
     exec(cells["job"], names)  # noqa: S102
 

@@ -57,10 +57,11 @@ def recording(
     endpoint: str, client: Callable[[str], Any], data_dir: Path, tmp_path_factory: Any
 ) -> Recording:
     roles_command, stack_command = documented_commands(ID)
-    roles = create_stack(client, roles_command)
+    key = {"KmsKeyArn": client("kms").create_key()["KeyMetadata"]["Arn"]}
+    roles = create_stack(client, roles_command, **key)
     person = create_person(client, ID, roles["NotebookPolicyArn"])
     policies = policies_of(client, roles, ID)
-    outputs = create_stack(client, stack_command, **session.SMALL)
+    outputs = create_stack(client, stack_command, **session.SMALL, **key)
     prepare(client, outputs)
     folder = tmp_path_factory.mktemp("notebook")
     shutil.copy(ROOT / "queries.sql", folder)
@@ -344,6 +345,7 @@ LAKE = "arn:aws:s3:::capstone-analytics-own-roles-123456789012"
 GLUE = "arn:aws:glue:us-west-2:123456789012:"
 ALARMS = "arn:aws:cloudwatch:us-west-2:123456789012:alarm:"
 RULES = "arn:aws:events:us-west-2:123456789012:rule/"
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 JOB_ROLE = "arn:aws:iam::123456789012:role/capstone-job-own-roles"
 TO_GLUE = (("iam:PassedToService", "glue.amazonaws.com"),)
 FORBIDDEN = {
@@ -427,6 +429,33 @@ def test_without_parameters_everything_runs_as_lab_role(
     assert roles == 3 * ["arn:aws:iam::123456789012:role/LabRole"]
 
 
+def test_with_a_key_the_roles_may_use_it_and_nothing_else_changes(
+    client: Callable[[str], Any], deployed: Deployed
+) -> None:
+    roles = create_stack(client, documented_commands("own-key")[0], KmsKeyArn=KEY)
+    policies = policies_of(client, roles, "own-key")
+    use, make = Access("kms:Decrypt", KEY), Access("kms:GenerateDataKey", KEY)
+    rights = {
+        "capstone-generator-own-key": {make},
+        "capstone-cleanup-own-key": set(),
+        "capstone-job-own-key": {use, make},
+        "own-key": {use, make},
+    }
+    assert policies.keys() == rights.keys()
+    for name, policy in policies.items():
+        keyless = deployed.policies[name.replace("own-key", "own-roles")]
+        assert [one.sid for one in policy if one.sid != "UseKey"] == [one.sid for one in keyless]
+        asked = {use, make, Access("kms:Encrypt", KEY), Access("kms:Decrypt", f"{KEY}f")}
+        assert {access for access in asked if decide([policy], access).allows} == rights[name]
+        assert not any(decide([keyless], access).allows for access in asked)
+
+
+@pytest.mark.parametrize("wrong", ["*", "1234abcd", KEY.replace("key/", "alias/"), f"{KEY}*"])
+def test_what_is_no_keys_arn_is_refused(client: Callable[[str], Any], wrong: str) -> None:
+    with pytest.raises(ClientError, match="must be the ARN of a key, not of an alias"):
+        create_stack(client, documented_commands("no-key")[0], KmsKeyArn=wrong)
+
+
 def test_the_policies_fit_into_what_iam_takes() -> None:
     """6,144 characters in a managed policy and 10,240 in a role's own, blanks not counted, with
     the longest StudentId ("IAM and AWS STS quotas").
@@ -443,10 +472,12 @@ def test_every_star_has_its_reason_beside_it() -> None:
     assert all("# " in line for line in stars)
 
 
-def template_statements(student_id: str) -> dict[str, list[dict[str, Any]]]:
+def template_statements(student_id: str, key: str = KEY) -> dict[str, list[dict[str, Any]]]:
     """The statements in iam-roles.cfn.yaml by logical id, the intrinsic functions carried out."""
     known = {
         "StudentId": student_id,
+        "KmsKeyArn": key,
+        "AWS::NoValue": None,
         "AWS::Partition": "aws",
         "AWS::Region": "us-west-2",
         "AWS::AccountId": "123456789012",
@@ -454,9 +485,13 @@ def template_statements(student_id: str) -> dict[str, list[dict[str, Any]]]:
 
     def value(node: Any) -> Any:
         if isinstance(node, list):
-            return [value(one) for one in node]
+            return [found for one in node if (found := value(one)) is not None]
         if not isinstance(node, dict):
             return node
+        if "Fn::If" in node:
+            condition, yes, no = node["Fn::If"]
+            assert condition == "HasKey"
+            return value(yes if key else no)
         if "Fn::Sub" in node:
             given = node["Fn::Sub"]
             text, more = (given, {}) if isinstance(given, str) else given

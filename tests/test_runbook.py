@@ -177,6 +177,7 @@ def test_every_command_does_what_the_runbook_says(
     assert said["Backfill"].count("upload: ") == 24
     assert "--replay 2026-11-01T10/2026-11-01T12 --dry_run true" in said["Replay"]
     assert said["Replay"].count(" SUCCEEDED\n") == 4
+    assert said["Upgrading"].count("Modify\tFalse\tAWS::Glue::Table\tGoldPipelineRuns\n") == 1
     assert "source\tstring" in said["Schema change"]
     assert said["Rotating the student id"].count("copy: ") >= 24
     assert "DEACTIVATED" not in said["Costs explode"].splitlines()[0]

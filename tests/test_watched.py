@@ -165,7 +165,7 @@ def test_a_schedule_is_created_then_unchanged_then_changed_then_taken_away(
     names = made("hourly", "schedule")
     printed = capsys.readouterr().out
     assert f"Trigger {names['JOB']} created" in printed
-    first, twelfth = names["DOLLARS"]["5.1"]["hourly"]
+    first, twelfth = names["DOLLARS"][names["GLUE_VERSION"]]["hourly"]
     assert f"hourly: some ${first} in the first month, ${twelfth} in the twelfth" in printed
     assert (trigger()["State"], trigger()["Actions"]) == ("ACTIVATED", [{"JobName": names["JOB"]}])
 

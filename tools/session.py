@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -27,18 +28,21 @@ TEMPLATE = ROOT / "capstone-starter.cfn.yaml"
 SMALL = {"MinEventsPerBatch": "200", "MaxEventsPerBatch": "300", "ScheduleState": "DISABLED"}
 
 
-def deploy(client: Callable[[str], Any], student_id: str) -> dict[str, str]:
+def deploy(
+    client: Callable[[str], Any], student_id: str, template: Path = TEMPLATE
+) -> dict[str, str]:
     """Deploy the template for a student id; returns the stack's outputs.
 
     Args:
         client: Makes a boto3 client of an embedded AWS, by service name.
+        template: The template's file.
     """
     cloudformation, name = client("cloudformation"), f"capstone-{student_id}"
     parameters = [
         {"ParameterKey": key, "ParameterValue": value}
         for key, value in {"StudentId": student_id, **SMALL}.items()
     ]
-    body = TEMPLATE.read_text(encoding="utf-8")
+    body = template.read_text(encoding="utf-8")
     cloudformation.create_stack(StackName=name, TemplateBody=body, Parameters=parameters)
     waiter = cloudformation.get_waiter("stack_create_complete")
     waiter.wait(StackName=name, WaiterConfig={"Delay": 1})
@@ -119,6 +123,7 @@ def run_job(
     run: str,
     around: Iterable[contextlib.AbstractContextManager[Any]] = (),
     at: datetime | None = None,
+    job: ModuleType = etl,
     **arguments: Any,
 ) -> str:
     """One run of the job in this process's session, as Glue would start it; returns its output.
@@ -129,6 +134,7 @@ def run_job(
         run: The run's Glue id.
         around: Entered for the length of the run.
         at: What the job's clock shows; by default the time that it is.
+        job: The module of the job.
         arguments: More job arguments, or other ones.
     """
     find_awsglue()
@@ -151,6 +157,6 @@ def run_job(
         for one in around:
             stack.enter_context(one)
         if at:
-            stack.enter_context(mock.patch.object(etl, "utc_now", return_value=at))
-        etl.main(argv)
+            stack.enter_context(mock.patch.object(job, "utc_now", return_value=at))
+        job.main(argv)
     return printed.getvalue()

@@ -9,7 +9,7 @@ change with it, which is said as CloudFormation says it: Dynamic, by ResourceRef
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,37 @@ class Evaluation:
         if node.keys() == {"Fn::If"}:
             condition, yes, no = node["Fn::If"]
             return self._known(yes if self.holds[condition] else no)
-        return {key: self._known(each) for key, each in node.items()}
+        return self._computed({key: self._known(each) for key, each in node.items()})
+
+    def _computed(self, node: dict[str, Any]) -> Any:
+        """What a function makes of arguments that are known; else the node itself.
+
+        Else another way of writing the same name would look as if it replaced a resource.
+        """
+        match node:
+            case {"Fn::Split": [str(mark), str(text)]}:
+                return text.split(mark)
+            case {"Fn::Join": [str(mark), list(parts)]} if _are_texts(parts):
+                return mark.join(parts)
+            case {"Fn::FindInMap": [str(name), str(first), str(second)]}:
+                return self.template["Mappings"][name][first][second]
+            case {"Fn::Sub": [str(text), dict(own)]} if _are_texts(own.values()):
+                text = re.sub(
+                    templates.REFERENCE, lambda found: own.get(found[1].strip(), found[0]), text
+                )
+                return self._computed({"Fn::Sub": text})
+            case {"Fn::Sub": str(text)} if "${" not in text:
+                return text
+        return node
 
     def _substituted(self, text: str) -> str:
         return re.sub(
             templates.REFERENCE, lambda found: self.values.get(found[1].strip(), found[0]), text
         )
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def evaluation(

@@ -112,7 +112,8 @@ class Deployment:
         return self.stack.resource_map
 
     def _make(self, logical_id: str, declaration: dict[str, Any], undo: Undo) -> None:
-        properties = clean_json(declaration.get("Properties") or {}, self._values)
+        declared = clean_json(declaration.get("Properties") or {}, self._values)
+        properties = _without_no_value(declared)
         needs = templates.dependencies(self.stack.template_dict, logical_id)
         wanted = Wanted(declaration, properties, needs)
         current = self.resources.get(logical_id)
@@ -265,3 +266,12 @@ def _reason(error: Exception) -> str:
 
 def _code(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+
+
+def _without_no_value(node: Any) -> Any:
+    """The node, its lists without what is AWS::NoValue; moto takes that out of mappings only."""
+    if isinstance(node, list):
+        return [_without_no_value(each) for each in node if each is not None]
+    if isinstance(node, dict):
+        return {key: _without_no_value(each) for key, each in node.items()}
+    return node

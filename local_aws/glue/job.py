@@ -15,7 +15,6 @@ from moto.glue.exceptions import InvalidInputException
 
 from local_aws.errors import NotSupported
 
-GLUE_VERSION = "5.1"
 LOG_GROUP = "/aws-glue/jobs"
 
 STARTING, RUNNING, STOPPING = "STARTING", "RUNNING", "STOPPING"

@@ -21,8 +21,9 @@ from local_aws.glue import arguments as job_arguments
 from local_aws.glue import bookmarks
 from local_aws.glue import job as states
 from local_aws.glue.catalog import CatalogBackend
-from local_aws.glue.job import GLUE_VERSION, Job, JobRun, Origin, check_timeout
+from local_aws.glue.job import Job, JobRun, Origin, check_timeout
 from local_aws.glue.run import execute
+from local_aws.glue.version import SPARK, glue_version
 
 # "Job run statuses" in the developer guide names this as what a queued run waits for.
 QUEUED = "Max concurrent job runs per job exceeded"
@@ -187,9 +188,10 @@ class RunsBackend(CatalogBackend):
     def _check(self, job: Job, run: JobRun) -> None:
         """Refuse a run that could not be carried out."""
         version = run.settings["GlueVersion"]
-        if version != GLUE_VERSION:
+        if version != (served := glue_version()):
             raise NotSupported(
-                f"GlueVersion {version!r}", f"Set the job's GlueVersion to {GLUE_VERSION}."
+                f"GlueVersion {version!r} beside the Spark of {served}",
+                f"Set the job's GlueVersion to {served}{_other_server(version)}.",
             )
         interpreted = job_arguments.interpret(run.arguments)
         if interpreted.bookmark_range is not None:
@@ -198,6 +200,12 @@ class RunsBackend(CatalogBackend):
                 bookmarks.committed_until(job, first),
                 bookmarks.committed_until(job, last),
             )
+
+
+def _other_server(version: str) -> str:
+    if version not in SPARK:
+        return ""
+    return f", or start it with `GLUE_VERSION={version} make aws`"
 
 
 def _run_settings(job: Job, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How Spark is set up so that it behaves as a Glue 5.1 worker on the embedded AWS's store."""
+"""How Spark is set up so that it behaves as a Glue worker on the embedded AWS's store."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Response
 from local_aws import settings
 from local_aws.errors import NotSupported
 from local_aws.iam import hadoop
+from local_aws.iam.keys import with_keys
 from local_aws.iam.operations import needs
 from local_aws.iam.policy import Access, Decision, decide
 from local_aws.iam.principals import Principal, caller, identify
@@ -123,7 +124,7 @@ def check(principal: Principal, accesses: Iterable[Access], code: str = "") -> N
     Raises:
         AccessDenied: One of them is not allowed.
     """
-    for access in accesses:
+    for access in with_keys(accesses):
         decision = decide(principal.policies, access)
         log(principal, access, decision)
         if not decision.allows:

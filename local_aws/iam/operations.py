@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from moto.athena.models import athena_backends
 
+from local_aws.errors import NotSupported
+from local_aws.iam.keys import on_key
 from local_aws.iam.policy import Access
 from local_aws.iam.principals import PARTITION
 from local_aws.settings import ACCOUNT_ID
@@ -86,7 +88,17 @@ def _object(action: str) -> Needs:
 
 
 def _upload(action: str) -> Needs:
-    return lambda given, _: [on_object(action, given["Bucket"], given["Key"])]
+    def needs(given: Parameters, region: str) -> list[Access]:
+        if (own := given.get("ServerSideEncryption") or "AES256") != "AES256":
+            raise NotSupported(f"deciding about an object's own encryption ({own}) by policies")
+        return [on_object(action, given["Bucket"], given["Key"])]
+
+    return needs
+
+
+def _part(given: Parameters, region: str) -> list[Access]:
+    """Of an upload in parts, which S3 reads again to put them together."""
+    return [*_upload("PutObject")(given, region), *on_key("Decrypt", given["Bucket"])]
 
 
 def _deleted_objects(given: Parameters, region: str) -> list[Access]:
@@ -267,9 +279,9 @@ def _nothing(given: Parameters, region: str) -> list[Access]:
 OPERATIONS: dict[str, dict[str, Needs]] = {
     "s3": {
         "AbortMultipartUpload": _upload("AbortMultipartUpload"),
-        "CompleteMultipartUpload": _upload("PutObject"),
+        "CompleteMultipartUpload": _part,
         "CopyObject": _copy,
-        "CreateMultipartUpload": _upload("PutObject"),
+        "CreateMultipartUpload": _part,
         "DeleteObject": _object("DeleteObject"),
         "DeleteObjects": _deleted_objects,
         "GetBucketLocation": _bucket("GetBucketLocation"),
@@ -283,7 +295,7 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
         "ListParts": _upload("ListMultipartUploadParts"),
         "PutBucketPolicy": _bucket("PutBucketPolicy"),
         "PutObject": _upload("PutObject"),
-        "UploadPart": _upload("PutObject"),
+        "UploadPart": _part,
     },
     "glue": {
         **{

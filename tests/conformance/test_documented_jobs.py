@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from account import Account, refused, source, until
 
+from local_aws.glue.version import glue_version
+
 API = "glue/latest/webapi"
 GUIDE = "glue/latest/dg"
 # It never imports Spark, says what it was given, and sleeps until it is stopped.
@@ -26,7 +28,7 @@ def definition(account: Account, bucket: str) -> dict[str, Any]:
     return {
         "Role": account.role,
         "Command": {"Name": "glueetl", "ScriptLocation": script, "PythonVersion": "3"},
-        "GlueVersion": "5.1",
+        "GlueVersion": glue_version(),
         "WorkerType": "G.1X",
         "NumberOfWorkers": 2,
         "Timeout": 5,

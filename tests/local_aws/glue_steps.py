@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws.glue.version import glue_version
+
 BUCKET = "glue-runs"
 UNFINISHED = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 SLEEP = "import time; time.sleep(60)"
@@ -99,7 +101,7 @@ def definition(script_key: str) -> dict[str, Any]:
             "PythonVersion": "3",
             "ScriptLocation": f"s3://{BUCKET}/{script_key}",
         },
-        "GlueVersion": "5.1",
+        "GlueVersion": glue_version(),
         "WorkerType": "G.1X",
         "NumberOfWorkers": 2,
     }

@@ -53,6 +53,28 @@ def changes_of(described: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def test_a_name_that_is_written_otherwise_replaces_nothing(stacks: Any, name: str) -> None:
+    id_ = {"Ref": "Id"}
+    parts = {"Fn::Join": ["_", ["", {"Fn::Join": ["_", {"Fn::Split": ["-", id_]}]}]]}
+    ways = [
+        parts,
+        {"Fn::Join": ["_", {"Fn::Split": ["-", {"Fn::Sub": "-${Id}"}]}]},
+        {"Fn::Sub": ["_${Own}", {"Own": {"Fn::FindInMap": ["Ids", "of", {"Ref": "Id"}]}}]},
+    ]
+
+    def body(group: Any) -> str:
+        declared = json.loads(template(Group={"Type": LOGS, "Properties": {"LogGroupName": group}}))
+        declared["Parameters"] = {"Id": {"Type": "String", "Default": name}}
+        declared["Mappings"] = {"Ids": {"of": {name: name.replace("-", "_")}}}
+        return json.dumps(declared)
+
+    create(stacks, name, body(ways[0]))
+    for way in ways[1:]:
+        assert changes_of(change_set(stacks, name, body(way))) == {}
+    (changed,) = changes_of(change_set(stacks, name, body({"Fn::Sub": "${Id}"}))).values()
+    assert changed == ("Modify", "True", ["LogGroupName"])
+
+
 def test_a_change_set_says_what_it_adds_changes_replaces_and_removes(
     stacks: Any, name: str
 ) -> None:

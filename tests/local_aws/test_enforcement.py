@@ -23,6 +23,7 @@ from moto.core.exceptions import JsonRESTError
 
 from local_aws import server, settings
 from local_aws.errors import NotSupported
+from local_aws.glue.version import glue_version
 from local_aws.iam import enforcement, file_system, hadoop
 from local_aws.iam.policy import Access, Decision, arn_matches, decide, like, parse
 from local_aws.iam.sessions import RoleSession, assumed, forget_processes
@@ -247,6 +248,45 @@ def test_an_upload_and_a_delete_of_several_objects_arrive_whole(
     assert code == "404"
 
 
+def encrypted(client: Callable[[str], Any], bucket: str, key: str) -> None:
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    client("s3").put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
+
+
+def test_objects_of_a_bucket_with_a_key_take_rights_on_that_key(
+    user: Any, as_: Any, bucket: str, client: Callable[[str], Any]
+) -> None:
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    encrypted(client, bucket, key)
+    place = {"Bucket": bucket, "Key": "a/k"}
+    both = allow("s3:*")
+    keyless = as_(user(both), "s3")
+    _, message, status = refused(keyless.get_object, **place)
+    assert (status, f"kms:Decrypt on resource: {key}" in message) == (403, True)
+    writer = as_(user(both, allow("kms:GenerateDataKey", key)), "s3")
+    writer.put_object(**place, Body=b"new")
+    assert "kms:Decrypt" in refused(writer.get_object, **place)[1]
+    assert "kms:Decrypt" in refused(writer.create_multipart_upload, **place)[1]
+    reader = as_(user(both, allow("kms:Decrypt", key)), "s3")
+    assert reader.get_object(**place)["Body"].read() == b"new"
+    assert "kms:GenerateDataKey" in refused(reader.put_object, **place)[1]
+    other = as_(user(both, allow("kms:*", client("kms").create_key()["KeyMetadata"]["Arn"])), "s3")
+    assert "kms:Decrypt" in refused(other.get_object, **place)[1]
+    as_(user(both, allow("kms:*", key)), "s3").create_multipart_upload(**place)
+
+
+def test_an_encryption_that_is_not_the_buckets_key_by_its_arn_is_refused_by_name(
+    user: Any, as_: Any, bucket: str, client: Callable[[str], Any]
+) -> None:
+    person = as_(user(allow(["s3:*", "kms:*"])), "s3")
+    place = {"Bucket": bucket, "Key": "a/k"}
+    _, message, _ = refused(person.put_object, **place, ServerSideEncryption="aws:kms")
+    assert "an object's own encryption (aws:kms)" in message
+    encrypted(client, bucket, "alias/mine")
+    assert "the key 'alias/mine'" in refused(person.get_object, **place)[1]
+
+
 def test_an_operation_that_nobody_looked_up_is_refused_where_a_policy_might_allow_it(
     user: Any, as_: Any
 ) -> None:
@@ -445,7 +485,7 @@ def test_a_run_that_may_not_get_its_script_fails_with_the_reason(
     glue.create_job(
         Name=name,
         Role=role(),
-        GlueVersion="5.1",
+        GlueVersion=glue_version(),
         Command={"Name": "glueetl", "ScriptLocation": location},
     )
     run_id = glue.start_job_run(JobName=name)["JobRunId"]

@@ -17,9 +17,12 @@ from glue_steps import BUCKET, SLEEP, Glue, definition, error_of
 
 from local_aws import processes, server, settings
 from local_aws.glue import arguments
+from local_aws.glue.version import SPARK, glue_version
 from tools import local
 
 pytestmark = pytest.mark.slow
+
+(OTHER,) = SPARK.keys() - {glue_version()}
 
 READ_LINES = """
 import sys
@@ -109,7 +112,7 @@ def test_a_run_reports_its_real_times_arguments_and_environment(glue: Glue) -> N
     assert run["JobRunState"] == "SUCCEEDED"
     assert before - 1 <= run["StartedOn"].timestamp() <= run["CompletedOn"].timestamp()
     assert run["ExecutionTime"] == int((run["CompletedOn"] - run["StartedOn"]).total_seconds()) >= 1
-    assert (run["Attempt"], run["GlueVersion"], run["MaxCapacity"]) == (0, "5.1", 2.0)
+    assert (run["Attempt"], run["GlueVersion"], run["MaxCapacity"]) == (0, glue_version(), 2.0)
     assert run["Arguments"] == {"--a": "1", "--b": "2"}
     (line,) = glue.log(run)
     assert line.endswith("'--a', '1', '--b', '2'] UTC")
@@ -361,7 +364,9 @@ def test_a_missing_script_fails_the_run_and_is_named(glue: Glue) -> None:
 @pytest.mark.parametrize(
     ("named", "change"),
     [
-        ("'6.0'", {"GlueVersion": "6.0"}),
+        (f"'{OTHER}'", {"GlueVersion": OTHER}),
+        (f"GLUE_VERSION={OTHER} make aws", {"GlueVersion": OTHER}),
+        ("'4.0' beside the Spark", {"GlueVersion": "4.0"}),
         ("--extra-py-files", {"DefaultArguments": {"--extra-py-files": "s3://x/y.zip"}}),
         ("--enable-unheard-of", {"DefaultArguments": {"--enable-unheard-of": "true"}}),
         ("spark.master", {"DefaultArguments": {"--conf": "spark.master=yarn"}}),

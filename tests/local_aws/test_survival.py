@@ -23,6 +23,7 @@ from stack_steps import create, outputs_of, status_of
 from waiting import wait_until
 
 from local_aws import server
+from local_aws.glue.version import glue_version
 from tools import local
 
 pytestmark = pytest.mark.slow
@@ -84,7 +85,8 @@ def start_sleeping_run(aws: Aws, bucket: str) -> str:
     glue = aws.client("glue")
     aws.client("s3").put_object(Bucket=bucket, Key="job.py", Body=SLEEPER)
     command = {"Name": "glueetl", "ScriptLocation": f"s3://{bucket}/job.py"}
-    settings = {"GlueVersion": "5.1", "WorkerType": "G.1X", "NumberOfWorkers": 2, "MaxRetries": 1}
+    settings = {"GlueVersion": glue_version(), "WorkerType": "G.1X", "NumberOfWorkers": 2}
+    settings["MaxRetries"] = 1
     if not glue.list_jobs()["JobNames"]:
         glue.create_job(Name="sleeper", Role="LabRole", Command=command, **settings)
     run_id = str(glue.start_job_run(JobName="sleeper")["JobRunId"])
