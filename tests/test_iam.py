@@ -531,7 +531,9 @@ def arn_formats(action: str) -> list[str]:
     """
     service, _, name = action.partition(":")
     kinds = REFERENCE[service]["Actions"][name.lower()].get("Resources", [])
-    return [form for kind in kinds for form in REFERENCE[service]["Resources"][kind]["ARNFormats"]]
+    # cfn-lint keeps resource types in lower case, but not where actions name them.
+    known = REFERENCE[service]["Resources"]
+    return [form for kind in kinds for form in known[kind.lower()]["ARNFormats"]]
 
 
 def matcher(resource: str) -> Callable[[str], bool]:
