@@ -118,11 +118,15 @@ def test_the_teardown_takes_every_ruleset_away(page: str) -> None:
 MONEY = st.decimals(-10, 10, places=2)
 COLUMNS = {"i": (st.integers(-9, 9), pa.int32()), "d": (MONEY, pa.decimal128(18, 2))}
 RULES = ["RowCount {}", 'IsComplete "i"', 'ColumnValues "i" {}', 'ColumnValues "d" {}']
-FILES = st.lists(
-    st.lists(st.fixed_dictionaries({name: st.none() | one for name, (one, _) in COLUMNS.items()})),
-    max_size=3,
-)
 
+
+def files_of(columns: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    return st.lists(st.lists(st.fixed_dictionaries(columns)), max_size=3)
+
+
+VALUES = {name: values for name, (values, _) in COLUMNS.items()}
+# One null breaks a rule whatever the values are, so half of the files have none.
+FILES = files_of(VALUES) | files_of({name: st.none() | one for name, one in VALUES.items()})
 
 HOLDS: dict[str, Callable[[Any, int], bool]] = {
     "<": lambda value, bound: value < bound,
@@ -170,6 +174,21 @@ def test_footers_say_what_the_rows_say(
     rows = pa.concat_tables([schema.empty_table(), *tables]).to_pylist()
     one = rule(form.format(f"{comparison} {bound}"))
     assert etl.violation(one, [footer(table, **options) for table in tables]) == by_rows(one, rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ('ColumnValues "c" <= 5', ""),
+        ('ColumnValues "c" <= 3', "5 found"),
+        ('ColumnValues "c" < 5', "5 found"),
+        ('ColumnValues "c" >= -1', ""),
+        ('ColumnValues "c" >= 0', "-1 found"),
+        ('ColumnValues "c" > 6', "-1 found"),
+    ],
+)
+def test_the_value_that_is_farthest_off_is_told(text: str, broken: str) -> None:
+    assert etl.violation(rule(text), [footer(pa.table({"c": pa.array([2, -1, 5])}))]) == broken
 
 
 NULLS, BOUNDS = "no count of nulls in a file", "no least and greatest number in a file"
