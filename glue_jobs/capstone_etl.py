@@ -19,6 +19,7 @@ import gzip
 import hashlib
 import io
 import json
+import operator
 import re
 import sys
 import threading
@@ -31,6 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -496,7 +498,7 @@ def product_hourly(silver: DataFrame) -> DataFrame:
             count_if(event_type = 'purchase') as purchases,
             count_if(event_type = 'search') as searches,
             sum(if(event_type = 'purchase', cast(quantity as bigint), 0)) as units_sold,
-            cast(sum(revenue) as decimal(18,2)) as revenue,
+            try_cast(sum(revenue) as decimal(18,2)) as revenue,
             event_date, event_hour, run as run_id
         from {silver}
         group by product_id, category, event_date, event_hour, run
@@ -629,7 +631,7 @@ def revenue_parts(products: DataFrame) -> DataFrame:
 def hourly_revenue(parts: DataFrame) -> DataFrame:
     return sql(
         """
-        select event_hour, cast(sum(total_revenue) as decimal(18,2)) as total_revenue,
+        select event_hour, try_cast(sum(total_revenue) as decimal(18,2)) as total_revenue,
             sum(transaction_count) as transaction_count, event_date
         from {parts}
         group by event_hour, event_date
@@ -657,7 +659,7 @@ def category_performance(parts: DataFrame) -> DataFrame:
     return sql(
         f"""
         select category, {sums(CATEGORY_COUNTS)},
-            cast(sum(revenue) as decimal(18,2)) as revenue, event_date
+            try_cast(sum(revenue) as decimal(18,2)) as revenue, event_date
         from {{parts}}
         group by category, event_date
         """,
@@ -726,6 +728,133 @@ def top_products(totals: DataFrame) -> DataFrame:
     )
 
 
+# Data quality: what holds of the tables by construction, in DQDL, Glue's language for it. Each run
+# holds the rules against what it has written; the notebook declares them in the catalog.
+
+DATA_QUALITY = {
+    "silver.events_cleaned": """Rules = [
+        IsComplete "event_id", IsComplete "event_timestamp", IsComplete "user_id",
+        IsComplete "session_id", IsComplete "event_type", IsComplete "source",
+        IsComplete "revenue", ColumnValues "revenue" >= 0
+    ]""",
+    "silver.product_hourly": """Rules = [
+        RowCount > 0, ColumnValues "event_count" >= 1, ColumnValues "units_sold" >= 0,
+        IsComplete "revenue", ColumnValues "revenue" >= 0
+    ]""",
+    "silver.daily_visitors": """Rules = [
+        IsComplete "kind", IsComplete "id"
+    ]""",
+    "silver.product_totals": """Rules = [
+        IsComplete "product_id", IsComplete "category", ColumnValues "views" >= 0,
+        ColumnValues "add_to_carts" >= 0, ColumnValues "purchases" >= 0
+    ]""",
+    "gold.conversion_funnel": """Rules = [
+        IsComplete "product_id", IsComplete "category", ColumnValues "views" >= 0,
+        ColumnValues "add_to_carts" >= 0, ColumnValues "purchases" >= 0
+    ]""",
+    "gold.hourly_revenue": """Rules = [
+        RowCount > 0, ColumnValues "event_hour" >= 0, ColumnValues "event_hour" <= 23,
+        IsComplete "total_revenue", ColumnValues "total_revenue" >= 0,
+        ColumnValues "transaction_count" >= 0
+    ]""",
+    "gold.top_products": """Rules = [
+        RowCount <= 10, ColumnValues "rank" >= 1, ColumnValues "rank" <= 10,
+        IsComplete "product_id", IsComplete "category", ColumnValues "view_count" >= 1
+    ]""",
+    "gold.category_performance": """Rules = [
+        RowCount > 0, IsComplete "category", ColumnValues "event_count" >= 1,
+        IsComplete "revenue", ColumnValues "revenue" >= 0
+    ]""",
+    "gold.user_activity": """Rules = [
+        RowCount > 0, ColumnValues "unique_users" >= 1, ColumnValues "unique_sessions" >= 1,
+        ColumnValues "total_events" >= 1
+    ]""",
+}
+COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+RULE = re.compile(
+    r'IsComplete "(?P<complete>\w+)"'
+    r'|(?:RowCount|ColumnValues "(?P<values>\w+)") (?P<comparison>[<>]=?) (?P<bound>-?\d+)'
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule on a column's nulls; with a comparison on its values, or without a column on rows."""
+
+    text: str
+    column: str
+    comparison: str
+    bound: int
+
+    def admits(self, value: int | Decimal) -> bool:
+        return bool(COMPARISONS[self.comparison](value, self.bound))
+
+
+def rules_in(ruleset: str) -> tuple[Rule, ...]:
+    """The rules of a text in DQDL, as far as the footers of Parquet files can decide them.
+
+    Raises:
+        ValueError: Something in it is none; `DQDL reference` in the AWS Glue user guide has more.
+    """
+    form = re.fullmatch(r"Rules = \[\s*(.*\S)\s*\]", ruleset, re.DOTALL)
+    rules = []
+    for text in re.split(r"\s*,\s*", form[1]) if form else [ruleset]:
+        if not form or not (rule := RULE.fullmatch(text)):
+            raise ValueError(
+                f"{text!r} is nothing that a run can evaluate: write Rules = [ rule, ... ] with"
+                " IsComplete of a column, or RowCount or ColumnValues and <, <=, > or >= and a"
+                " whole number"
+            )
+        column = rule["complete"] or rule["values"] or ""
+        rules.append(Rule(text, column, rule["comparison"] or "", int(rule["bound"] or 0)))
+    return tuple(rules)
+
+
+# At import, so that a rule that is none fails the tests and not the end of a run.
+RULES = {table: rules_in(ruleset) for table, ruleset in DATA_QUALITY.items()}
+
+
+def violation(rule: Rule, footers: Sequence[pq.FileMetaData]) -> str:
+    """What breaks a rule in Parquet files, by their footers alone; nothing where it holds.
+
+    A rule that they do not decide is broken. So is ColumnValues by a null, as in Glue ("Null
+    behavior" of ColumnValues, AWS Glue user guide).
+    """
+    if not rule.column:
+        rows = sum(footer.num_rows for footer in footers)
+        return "" if rule.admits(rows) else f"{rows} rows"
+    found = [one for footer in footers for one in statistics_of(footer, rule.column)]
+    if any(one is None or not one.has_null_count for one in found):
+        return "not evaluated: no count of nulls in a file"
+    if nulls := sum(one.null_count for one in found):
+        return f"{nulls} null"
+    if not rule.comparison:
+        return ""
+    bounds = [bound for one in found if one.num_values for bound in bounds_of(one)]
+    if None in bounds:
+        return "not evaluated: no least and greatest number in a file"
+    broken = [bound for bound in bounds if not rule.admits(bound)]
+    return f"{max(broken, key=lambda value: abs(value - rule.bound))} found" if broken else ""
+
+
+def statistics_of(footer: pq.FileMetaData, column: str) -> list[Any]:
+    """Statistics of a column, by row group that has rows; None where there are none."""
+    names = footer.schema.names
+    if column not in names:
+        return [None]
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    return [group.column(names.index(column)).statistics for group in groups if group.num_rows]
+
+
+def bounds_of(statistics: pq.Statistics) -> list[Any]:
+    """Least and greatest value; None for what is not known, or is no exact number."""
+    try:
+        bounds = [statistics.min, statistics.max] if statistics.has_min_max else [None]
+    except pa.ArrowException:
+        return [None]
+    return [bound if isinstance(bound, int | Decimal) else None for bound in bounds]
+
+
 # The lake: S3 prefixes and the catalog that points to them.
 
 
@@ -762,6 +891,7 @@ class Written:
     partitions: tuple[Partition, ...] = ()
     rows: int = 0
     bytes: int = 0
+    rules_failed: tuple[str, ...] = ()
 
 
 class Lake:
@@ -960,10 +1090,17 @@ class Lake:
         objects = [entry for entry in self.objects(bucket, prefix) if is_data(entry["Key"])]
         folders = sorted({entry["Key"].rpartition("/")[0] for entry in objects})
         partitions = (self._partition(name, bucket, prefix, folder) for folder in folders)
+        rules, rows, footers = RULES.get(name, ()), 0, []
+        for footer in self._footers(bucket, objects):
+            rows += footer.num_rows
+            # Of bronze there can be a month's, and none is asked for more than its rows.
+            footers += [footer] if rules else []
+        broken = ((rule, violation(rule, footers)) for rule in rules)
         return Written(
             partitions=tuple(partitions),
-            rows=self._rows(bucket, objects),
+            rows=rows,
             bytes=sum(entry["Size"] for entry in objects),
+            rules_failed=tuple(f"{name}: {rule.text} ({what})" for rule, what in broken if what),
         )
 
     def _partition(self, name: str, bucket: str, prefix: str, folder: str) -> Partition:
@@ -982,12 +1119,12 @@ class Lake:
         for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
             yield from page.get("Contents", [])
 
-    def _rows(self, bucket: str, objects: Sequence[dict[str, Any]]) -> int:
+    def _footers(self, bucket: str, objects: Sequence[dict[str, Any]]) -> Iterator[pq.FileMetaData]:
         with ThreadPoolExecutor(8) as pool:
-            return sum(pool.map(lambda entry: self._rows_of(bucket, entry), objects))
+            yield from pool.map(lambda entry: self._footer(bucket, entry), objects)
 
-    def _rows_of(self, bucket: str, entry: dict[str, Any]) -> int:
-        """Rows of one Parquet object, from its footer alone."""
+    def _footer(self, bucket: str, entry: dict[str, Any]) -> pq.FileMetaData:
+        """The footer of one Parquet object."""
         tail = min(entry["Size"], 1 << 16)
         while True:
             span = f"bytes={entry['Size'] - tail}-{entry['Size'] - 1}"
@@ -999,7 +1136,7 @@ class Lake:
                     f"({entry['Size']} bytes). Nothing was published; run the job again."
                 )
             if footer <= len(data):
-                return int(pq.read_metadata(io.BytesIO(b"PAR1" + data)).num_rows)
+                return pq.read_metadata(io.BytesIO(b"PAR1" + data))
             tail = footer
 
     def rows_at(self, partitions: Iterable[Partition]) -> int:
@@ -1008,7 +1145,7 @@ class Lake:
         for found in partitions:
             bucket, prefix = split_s3(found.location)
             objects = [entry for entry in self.objects(bucket, prefix) if is_data(entry["Key"])]
-            total += self._rows(bucket, objects)
+            total += sum(footer.num_rows for footer in self._footers(bucket, objects))
         return total
 
     def ledger_rows(self, partition: Partition) -> list[dict[str, Any]]:
@@ -1248,7 +1385,8 @@ def audit(counts: dict[str, tuple[int, int]]) -> None:
 class Ledger:
     """The account of one run. Counts are rows, `bytes_written` bytes, `stage_seconds` seconds.
 
-    An unreadable file counts as one quarantined line.
+    An unreadable file counts as one quarantined line. `rules_failed` has each rule of data quality
+    that what the run wrote does not keep: `<layer>.<table>: <rule> (<figure>)`.
     """
 
     run_id: str
@@ -1270,6 +1408,7 @@ class Ledger:
     partitions_published: int = 0
     bytes_written: int = 0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    rules_failed: list[str] = field(default_factory=list)
 
     def as_text(self) -> str:
         rows = [f"  {name:<22}{readable(value)}" for name, value in asdict(self).items()]
@@ -1293,6 +1432,7 @@ LEDGER_SCHEMA = pa.schema(
         ("newest_event", pa.timestamp("us", tz="UTC")),
         *((name, pa.int64()) for name in ("partitions_published", "bytes_written")),
         ("stage_seconds", pa.map_(pa.string(), pa.float64())),
+        ("rules_failed", pa.list_(pa.string())),
     ]
 )
 STAGES = ("bronze", "silver", "rollups", "gold", "publish")
@@ -1705,6 +1845,9 @@ class Run:
             # Only then: what is withdrawn may have been merged into what is published.
             lake.withdraw(lake.outdated.get(name, []))
         self.ledger.bytes_written = sum(written.bytes for written in lake.staged.values())
+        self.ledger.rules_failed = [
+            broken for name in PUBLISH_ORDER for broken in lake.written(name).rules_failed
+        ]
         self._publish_ledger(account, replaced[LEDGER])
 
     def _outdated_quarantine(self) -> list[Partition]:
@@ -2158,6 +2301,7 @@ def metrics_of(ledger: Ledger) -> dict[str, tuple[float, str]]:
         "Quarantined": (ledger.quarantined, "Count"),
         "Duplicates": (duplicates, "Count"),
         "RunSeconds": ((finished - ledger.started_at).total_seconds(), "Seconds"),
+        "QualityRulesFailed": (len(ledger.rules_failed), "Count"),
     }
     if ledger.lines:
         found["QuarantineShare"] = (100 * ledger.quarantined / ledger.lines, "Percent")

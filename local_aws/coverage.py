@@ -87,7 +87,12 @@ OPERATIONS: dict[str, dict[str, Coverage]] = {
         **_all(REAL, "CreateJob", "Spark jobs in Python only"),
         **_all(REAL, "GetPartitions", "expressions without NOT"),
         **_all(REAL, "StartJobRun", "Glue 5.1 or 6.0, as the server's Spark is; in one JVM"),
-        **_all(EMULATED, "CreateDataQualityRuleset GetDataQualityRuleset", "nothing evaluates it"),
+        **_all(
+            EMULATED,
+            "CreateDataQualityRuleset DeleteDataQualityRuleset GetDataQualityRuleset"
+            " UpdateDataQualityRuleset",
+            "nothing evaluates it",
+        ),
         **_all(REFUSED, "CreatePartitionIndex CreateTableOptimizer CreateUserDefinedFunction"),
         **_all(REFUSED, "StartDataQualityRulesetEvaluationRun"),
     },

@@ -160,6 +160,7 @@ class Teller:
             known = row["duplicates_in_batch"] + row["duplicates_in_lake"]
             assert row["lines"] == row["valid"] + row["quarantined"]
             assert row["valid"] == row["new_events"] + known
+            assert row["rules_failed"] == []
         self.job.lab.lake(sweep_after_days=0).sweep(datetime.now(UTC))
         assert self.job.lab.stored() == self.job.lab.pointed()
 

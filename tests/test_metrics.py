@@ -28,6 +28,7 @@ def test_a_run_tells_its_counts_its_share_of_rejects_and_how_old_its_newest_even
         ledger(
             lines=200, quarantined=3, new_events=150, duplicates_in_batch=40,
             duplicates_in_lake=7, newest_event=STARTED - timedelta(minutes=3),
+            rules_failed=["gold.user_activity: RowCount > 0 (0 rows)"],
         )
     )  # fmt: skip
     assert found == {
@@ -36,6 +37,7 @@ def test_a_run_tells_its_counts_its_share_of_rejects_and_how_old_its_newest_even
         "Quarantined": (3, "Count"),
         "Duplicates": (47, "Count"),
         "RunSeconds": (42, "Seconds"),
+        "QualityRulesFailed": (1, "Count"),
         "QuarantineShare": (1.5, "Percent"),
         "FreshnessSeconds": (222, "Seconds"),
     }

@@ -32,7 +32,7 @@ ONE_ROW = {"three routes", "freshness", "unique users of a period"}
 
 def ensured(report: str) -> list[str]:
     """What the notebook's ensure_* steps said."""
-    kinds = "Script|Job|Trigger|Rule|Alarm|Dashboard|Saved query"
+    kinds = "Script|Job|Trigger|Rule|Alarm|Dashboard|Ruleset|Saved query"
     return re.findall(rf"(?:{kinds}) \S+ (created|updated .*|unchanged)\b", report)
 
 
@@ -207,5 +207,6 @@ def nothing_is_left(client: Callable[[str], Any]) -> None:
         *(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
         *client("sqs").list_queues().get("QueueUrls", []),
         *client("glue").list_triggers()["TriggerNames"],
+        *(rules["Name"] for rules in client("glue").list_data_quality_rulesets()["Rulesets"]),
     ]
     assert [name for name in names if any(part in name for part in mine)] == []

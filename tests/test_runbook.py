@@ -158,7 +158,8 @@ def test_every_command_does_what_the_runbook_says(
     deployed(client)
     monkeypatch.setenv("STUDENT_ID", ID)
     monkeypatch.setenv("SCHEDULE", "hourly")
-    steps = ("configuration", "clients", "outputs", "job", "schedule", "watch", "dashboard")
+    steps = ("configuration", "clients", "outputs", "job", "schedule", "watch")
+    steps += ("dashboard", "quality")
     built(execute(*steps)["outputs"], client)
 
     said = carried_out(folder, aws_cli)
@@ -208,6 +209,7 @@ def nothing_is_left(client: Client) -> None:
         *(rule["Name"] for rule in client("events").list_rules()["Rules"]),
         *(job["Name"] for job in client("glue").get_jobs()["Jobs"]),
         *client("glue").list_triggers()["TriggerNames"],
+        *(rules["Name"] for rules in client("glue").list_data_quality_rulesets()["Rulesets"]),
         *(alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]),
         *(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
         *client("sqs").list_queues().get("QueueUrls", []),

@@ -56,7 +56,7 @@ def made(notebook: Names) -> Callable[..., Names]:
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """What became of each thing that the steps speak of."""
-    kinds = r"Job|Trigger|Rule|Alarm|Dashboard"
+    kinds = r"Job|Trigger|Rule|Alarm|Dashboard|Ruleset"
     found = re.findall(rf"^({kinds}) (\S+) (\S.*)$", capsys.readouterr().out, re.MULTILINE)
     return {f"{kind} {name}": what for kind, name, what in found}
 
@@ -319,6 +319,31 @@ def test_logs_of_runs_expire_and_keep_what_somebody_else_has_set(
         assert found["retentionInDays"] == 30
 
 
+def test_rules_of_data_quality_are_declared_once_and_then_unchanged(
+    made: Callable[..., Names],
+    client: Client,
+    outputs: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    glue, name = client("glue"), f"capstone-{STUDENT}_gold_hourly_revenue"
+    names = [f"Ruleset capstone-{STUDENT}_{table.replace('.', '_')}" for table in etl.DATA_QUALITY]
+    for outcome in ("created", "unchanged"):
+        made("off", "quality")
+        assert said(capsys) == dict.fromkeys(names, outcome)
+    found = glue.get_data_quality_ruleset(Name=name)
+    assert found["Ruleset"] == etl.DATA_QUALITY[etl.HOURLY_REVENUE]
+    assert found["TargetTable"] == {
+        "DatabaseName": outputs["GoldDatabase"],
+        "TableName": "hourly_revenue",
+    }
+
+    glue.update_data_quality_ruleset(Name=name, Ruleset="Rules = [ RowCount > 1 ]")
+    made("off", "quality")
+    changed = {each: what for each, what in said(capsys).items() if what != "unchanged"}
+    assert changed == {f"Ruleset {name}": "updated (Ruleset)"}
+    assert glue.get_data_quality_ruleset(Name=name)["Ruleset"] == found["Ruleset"]
+
+
 # The dashboard.
 
 
@@ -377,6 +402,7 @@ def test_the_dashboard_asks_for_what_is_published(
     assert {graph["region"] for graph in graphs(board).values()} == {outputs["Region"]}
     assert list(graphs(board)) == [
         "Events in", "Rows out", "Quarantine", "Duplicates", "Run time", "Freshness", "Generator",
+        "Data quality",
     ]  # fmt: skip
 
 

@@ -160,6 +160,12 @@ def _trigger(action: str) -> Needs:
     ]
 
 
+def _ruleset(action: str) -> Needs:
+    return lambda given, region: [
+        Access(f"glue:{action}", arn("glue", region, f"dataQualityRuleset/{given['Name']}"))
+    ]
+
+
 def _alarm(given: Parameters, region: str) -> list[Access]:
     alarm = arn("cloudwatch", region, f"alarm:{given['AlarmName']}")
     return [Access("cloudwatch:PutMetricAlarm", alarm)]
@@ -333,6 +339,15 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
                 "UpdateTrigger",
             )
         },
+        **{
+            action: _ruleset(action)
+            for action in (
+                "DeleteDataQualityRuleset",
+                "GetDataQualityRuleset",
+                "UpdateDataQualityRuleset",
+            )
+        },
+        "CreateDataQualityRuleset": _unscoped("glue:CreateDataQualityRuleset"),
         "CreateJob": _defined_job("CreateJob", "Name"),
         "GetDatabase": _database,
         "GetJobBookmark": _unscoped("glue:GetJobBookmark"),
