@@ -60,7 +60,7 @@ def against_duckdb(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """
     root, files = shop.raw(FILES_OF_AN_HOUR, events)
     lake, rival = shop.lake(), shop.scratch / "duckdb"
-    warm_up(shop, lake)
+    warm_up(shop, lake, events)
     empty = lake.state()
     *eleven, twelfth = files
     cases: dict[str, tuple[list[Path], list[Path]]] = {
@@ -116,9 +116,9 @@ def compare(
     }
 
 
-def warm_up(shop: Workshop, lake: JobLake) -> None:
+def warm_up(shop: Workshop, lake: JobLake, events: int) -> None:
     """Runs that are not measured: the JVM compiles what the measured ones use."""
-    root, files = shop.raw(3, 50_000)
+    root, files = shop.raw(3, events)
     before = lake.state()
     for file in files:
         lake.put(root, [file])
