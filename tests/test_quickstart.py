@@ -58,7 +58,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     do(readme["notebook"])
     report = (ROOT / "build" / "build_pipeline.html").read_text()
     assert set(ensured(report)) == {"created"}
-    assert len(ensured(report)) == 10
+    assert len(ensured(report)) == 19
     assert "Third run: 0 files, 0 lines, 0 new events" in report
     assert do(CHECKLIST["runs"]).count("SUCCEEDED") == 3
     documented_commands_work(client)
@@ -75,7 +75,7 @@ def test_the_readmes_quick_start_works_word_for_word(
 
     again = executed_again(tmp_path)
     assert set(ensured(again)) == {"unchanged"}
-    assert len(ensured(again)) == 10
+    assert len(ensured(again)) == 19
     do(readme["teardown"])
     nothing_is_left(client)
 
