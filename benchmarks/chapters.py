@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks import compare, flat, generator, start
+from benchmarks.questions import against_bronze
 from benchmarks.rates import rates
-from benchmarks.workshop import JobLake, Workshop
+from benchmarks.workshop import Workshop
 from glue_jobs import capstone_etl as etl
-from tools import local
 
-ROOT = Path(__file__).parents[1]
 Chapter = Callable[[Workshop, int, int], dict[str, Any]]
 
 
@@ -70,19 +68,12 @@ def storage(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     return {
         "bytes_per_million": {name: round(size * per_million) for name, size in found.items()},
         "bronze_reduction": round(1 - sizes["bronze"] / raw, 4),
-        "queries": queries(lake),
     }
 
 
-def queries(lake: JobLake) -> dict[str, int]:
-    """Bytes scanned by each of the five questions, as Athena counts them."""
-    statements = local.read_queries(ROOT / "queries.sql")
-    return {name: scanned(lake, sql) for name, sql in statements.items()}
-
-
-def scanned(lake: JobLake, sql: str) -> int:
-    execution = local.executed(lake.client("athena"), sql, lake.outputs)
-    return int(execution["Statistics"]["DataScannedInBytes"])
+def questions(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """the five questions on gold and on bronze: bytes scanned, seconds"""
+    return against_bronze(shop, events, repeats)
 
 
 CHAPTERS: dict[str, Chapter] = {
@@ -93,5 +84,6 @@ CHAPTERS: dict[str, Chapter] = {
     "start": start_up,
     "generator": makes,
     "storage": storage,
+    "questions": questions,
     "rates": of_steps,
 }

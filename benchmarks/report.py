@@ -17,6 +17,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 # once it is told not to look for a screen
 from matplotlib.axes import Axes  # noqa: E402
 
+from glue_jobs import capstone_etl as etl  # noqa: E402
 from tools.events import ACCENT, PALE, SECOND, STYLE  # noqa: E402
 
 FOLDER = Path(__file__).parent
@@ -57,7 +58,10 @@ HEADLINES: dict[str, tuple[str, Callable[[Figures], Any]]] = {
     "generator_speedup": ("generator", lambda f: round(f["speedup"][1], 2)),
     "generator_peak_mb": ("generator", lambda f: round(f["generator"]["peak_mb"])),
     "bronze_reduction": ("storage", lambda f: f["bronze_reduction"]),
-    "query_bytes_max": ("storage", lambda f: max(f["queries"].values())),
+    "query_bytes_max": (
+        "questions",
+        lambda f: max(asked["gold_bytes"] for asked in f["questions"].values()),
+    ),
 }
 
 
@@ -112,6 +116,9 @@ def text_of(found: Figures, pictures: list[str]) -> str:
             "",
             *how_measured(found["chapters"]),
             "",
+            *stages(found["chapters"]),
+            *stored(found["chapters"]),
+            *asked(found["chapters"]),
             *(f"![{Path(name).stem}](images/{name})\n" for name in pictures),
         ]
     )
@@ -138,6 +145,47 @@ def how_measured(chapters: dict[str, Figures]) -> list[str]:
         on = f"{how['cores']} cores, {how['machine']}"
         lines.append(f"| {name} | {how['at']} | {on} | {how['events']:,} | {spread} |")
     return lines
+
+
+def stages(chapters: dict[str, Figures]) -> list[str]:
+    """Where the seconds of the job and of DuckDB go."""
+    cases = {case: chapters["duckdb"][case] for case in "abc"} if "duckdb" in chapters else {}
+    rows = [
+        f"| {case} | {program} | {total} | "
+        + " | ".join(f"{found.get(stage, 0):.1f}" for stage in etl.STAGES)
+        + " |"
+        for case, figures in cases.items()
+        for program, total, found in (
+            ("job", figures["job_s"], figures["job_stages"]),
+            ("DuckDB", figures["duckdb_s"], figures["duckdb_stages"]),
+        )
+    ]
+    head = f"| case | program | median, s | {' | '.join(etl.STAGES)} |"
+    return [head, "|---|---|---|" + "---|" * len(etl.STAGES), *rows, ""] if rows else []
+
+
+def stored(chapters: dict[str, Figures]) -> list[str]:
+    """What a million events take."""
+    if "storage" not in chapters:
+        return []
+    sizes = chapters["storage"]["bytes_per_million"]
+    head = ["| a million events as | MB |", "|---|---|"]
+    return [*head, *(f"| {name} | {size / 1e6:,.2f} |" for name, size in sizes.items()), ""]
+
+
+def asked(chapters: dict[str, Figures]) -> list[str]:
+    """What the questions cost on gold and on bronze."""
+    if "questions" not in chapters:
+        return []
+    figures = chapters["questions"]
+    rows = [
+        f"| {name} | {found['gold_bytes']:,} | {found['bronze_bytes']:,} |"
+        f" {found['gold_s']} | {found['bronze_s']} |"
+        for name, found in figures["questions"].items()
+    ]
+    columns = "gold, bytes | bronze, bytes | gold, s | bronze, s"
+    head = f"| question, {figures['lines']:,} lines in bronze | {columns} |"
+    return [head, "|---|---|---|---|---|", *rows, ""]
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import report
+from benchmarks import questions, report
 from benchmarks.chapters import CHAPTERS
+from tools import local
 
 
 @pytest.fixture
@@ -42,6 +43,21 @@ def test_a_target_that_is_missed_and_one_that_was_not_measured_are_said(folder: 
     assert "| flat_day | last batch of a day / second | ≤ 1.15 | 1.16 ✗ |" in text
     assert "| duckdb_ratio.a | one file, empty lake: times DuckDB's seconds | ≤ 2.5 | not" in text
     assert (folder / "images" / "day.png").exists()
+
+
+def test_the_questions_are_asked_of_both_layers_and_the_dearest_is_the_headline(
+    folder: Path,
+) -> None:
+    found = {
+        name: {"gold_bytes": 10 * place, "bronze_bytes": 900_000, "gold_s": 0.1, "bronze_s": 2.0}
+        for place, name in enumerate(local.read_queries(questions.QUERIES), 1)
+    }
+    assert list(found) == list(local.read_queries(questions.ON_BRONZE))
+    report.keep("questions", {"lines": 3_000, "questions": found}, events=5)
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert report.load()["query_bytes_max"] == 50
+    assert "| user_activity | 50 | 900,000 | 0.1 | 2.0 |" in text
 
 
 def test_a_chapter_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
