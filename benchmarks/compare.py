@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import naive_job
 from benchmarks.duckdb_pipeline import DuckLake
-from benchmarks.workshop import JobLake, Workshop, in_turn, ratio, say
+from benchmarks.workshop import MEMORY_GB, JobLake, Workshop, in_turn, ratio, say
 from glue_jobs import capstone_etl as etl
 
 FILES_OF_AN_HOUR = 12
@@ -77,7 +77,7 @@ def against_duckdb(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
         if before:
             lake.put(root, before)
             lake.run()
-            duck = DuckLake(rival)
+            duck = DuckLake(rival, memory_gb=MEMORY_GB)
             duck.run(before, root)
             duck.close()
         found[case] = compare(lake, rival, root, batch, max(2, repeats // len(batch)))
@@ -98,7 +98,7 @@ def compare(
     def duckdb() -> float:
         shutil.rmtree(rival)
         shutil.copytree(kept, rival)
-        duck = DuckLake(rival)
+        duck = DuckLake(rival, memory_gb=MEMORY_GB)
         started = time.perf_counter()
         stages.append(duck.run(batch, root))
         seconds = time.perf_counter() - started

@@ -290,16 +290,17 @@ class DuckLake:
     Args:
         folder: Where the lake is, or will be: a lake that is there is continued.
         threads: How many of the machine's cores DuckDB may use.
+        memory_gb: How much memory, in 10^9 bytes.
     """
 
-    def __init__(self, folder: Path, threads: int = 2) -> None:
+    def __init__(self, folder: Path, threads: int = 2, memory_gb: int = 4) -> None:
         self.folder = folder
         self.manifest = folder / "manifest.json"
         self.published = self._read_manifest()
         self.staged: dict[str, Partitions] = {}
         self.run_id = ""
         self.seconds: dict[str, float] = {}
-        self.db = duckdb.connect(config={"threads": threads})
+        self.db = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_gb}GB"})
         self.db.execute("set preserve_insertion_order = false; set TimeZone = 'UTC'")
 
     def close(self) -> None:

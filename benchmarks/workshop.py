@@ -25,6 +25,8 @@ from tools import local, session
 NOON = datetime(2026, 11, 4, 12, tzinfo=UTC)
 # Some of everything that a run must deal with.
 TROUBLE = "duplicates=0.01,late=0.01,malformed=0.002,unknown_fields=0.01"
+# What the job's JVM and DuckDB may have each, for two cores; a Glue G.1X worker has 16 for four.
+MEMORY_GB = 4
 State = tuple[dict[str, list[etl.Partition]], bytes | None]
 
 
@@ -183,7 +185,8 @@ def workshop() -> Iterator[Workshop]:
         with local.embedded_aws(scratch / "aws") as aws:
             endpoint = aws.wait_until_ready()
             s3_dir = aws.data_dir / "s3"
-            with session.warm_session(s3_dir) as spark:
+            heap = {"LOCAL_AWS_DRIVER_MEMORY": f"{MEMORY_GB}g"}
+            with session.environment(heap), session.warm_session(s3_dir) as spark:
                 yield Workshop(spark, endpoint, s3_dir, scratch)
 
 
