@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import compare, flat, generator, start
 from benchmarks.questions import against_bronze
 from benchmarks.rates import rates
+from benchmarks.steps import steps
 from benchmarks.workshop import Workshop
 from glue_jobs import capstone_etl as etl
 
@@ -51,6 +52,11 @@ def of_steps(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     return rates(shop, events, repeats)
 
 
+def one_by_one(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
+    """what each step of a run over one file costs: seconds, and seconds of the CPU"""
+    return steps(shop, events, repeats)
+
+
 def storage(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """bytes of a file's events: raw, gzipped, bronze, silver, gold"""
     lake, file = shop.filled(events)
@@ -86,4 +92,5 @@ CHAPTERS: dict[str, Chapter] = {
     "storage": storage,
     "questions": questions,
     "rates": of_steps,
+    "steps": one_by_one,
 }

@@ -117,6 +117,7 @@ def text_of(found: Figures, pictures: list[str]) -> str:
             *how_measured(found["chapters"]),
             "",
             *stages(found["chapters"]),
+            *one_by_one(found["chapters"]),
             *stored(found["chapters"]),
             *asked(found["chapters"]),
             *(f"![{Path(name).stem}](images/{name})\n" for name in pictures),
@@ -162,6 +163,19 @@ def stages(chapters: dict[str, Figures]) -> list[str]:
     ]
     head = f"| case | program | median, s | {' | '.join(etl.STAGES)} |"
     return [head, "|---|---|---|" + "---|" * len(etl.STAGES), *rows, ""] if rows else []
+
+
+def one_by_one(chapters: dict[str, Figures]) -> list[str]:
+    """What the steps of a run cost, each with those before it."""
+    if "steps" not in chapters:
+        return []
+    found = chapters["steps"]["steps"]
+    head = ["| step, with those that it builds upon | s | s of the CPU |", "|---|---|---|"]
+    return [
+        *head,
+        *(f"| {name} | {one['s']} | {one['cpu_s']} |" for name, one in found.items()),
+        "",
+    ]
 
 
 def stored(chapters: dict[str, Figures]) -> list[str]:

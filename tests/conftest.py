@@ -14,30 +14,61 @@ import pytest
 from botocore.exceptions import ClientError
 from lab import SHORT_RUNS, Lab
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from local_aws.glue.version import glue_version, needs_vector_module
 from local_aws.java import JavaIncomplete, java_home
 from tools import local, session
 
-# A file of tests stays with one worker: the longest first, or one would be left with them alone.
-LONGEST = (
+# These share a warm session, hence a worker: to start and warm another takes a minute of CPU.
+WARM = (
     "test_faults.py",
-    "test_pipeline.py",
     "test_histories.py",
-    "test_quickstart.py",
-    "test_iam.py",
-    "test_runbook.py",
     "test_bad_input.py",
     "test_job_runs.py",
     "test_job_again.py",
     "test_readers.py",
+    "test_audit.py",
+    "test_job_lines.py",
+    "test_upgrade.py",
+    "test_visitors.py",
+    "test_quality.py",
+    "test_sweep.py",
+    "test_files_written.py",
+    "test_time_zone.py",
+    "test_metrics.py",
+    "test_archive.py",
+)
+# A file of tests stays with one worker: the longest first, or one would be left with them alone.
+LONGEST = (
+    "test_pipeline.py",
+    "test_quickstart.py",
+    "test_iam.py",
+    "test_runbook.py",
     "test_survival.py",
 )
 
 
+class OneWarmSession(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """As xdist's loadfile, but for the files that share a worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "warm" if Path(file).name in WARM else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return OneWarmSession(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(LONGEST)}
+    order = {name: place for place, name in enumerate((*WARM, *LONGEST))}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "spark" in names and item.path.name not in WARM:
+            raise pytest.UsageError(f"{item.path.name} uses `spark`: name it in conftest's WARM")
     if reason := lacking_java():
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))

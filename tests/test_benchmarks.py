@@ -45,6 +45,26 @@ def test_a_target_that_is_missed_and_one_that_was_not_measured_are_said(folder: 
     assert (folder / "images" / "day.png").exists()
 
 
+def test_where_the_seconds_go_is_shown_by_stage_and_by_step(folder: Path) -> None:
+    case = {
+        "job_s": 12.5,
+        "duckdb_s": 3.1,
+        "ratio": [3.9, 4.0, 4.2],
+        "job_stages": {"bronze": 4.04, "publish": 0.1},
+        "duckdb_stages": {"bronze": 1.5},
+    }
+    report.keep("duckdb", dict.fromkeys("abc", case), events=5)
+    report.keep("steps", {"steps": {"read lines": {"s": 0.5, "cpu_s": 0.7}}}, events=5)
+    sizes = {"bytes_per_million": {"raw": 2_500_000}, "bronze_reduction": 0.9}
+    report.keep("storage", sizes, events=5)
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert "| b | job | 12.5 | 4.0 | 0.0 | 0.0 | 0.0 | 0.1 |" in text
+    assert "| c | DuckDB | 3.1 | 1.5 | 0.0 | 0.0 | 0.0 | 0.0 |" in text
+    assert "| read lines | 0.5 | 0.7 |" in text
+    assert "| raw | 2.50 |" in text
+
+
 def test_the_questions_are_asked_of_both_layers_and_the_dearest_is_the_headline(
     folder: Path,
 ) -> None:

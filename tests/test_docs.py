@@ -168,7 +168,7 @@ def waiters_of(service: str) -> list[str]:
     return list(botocore.session.get_session().get_waiter_model(service).waiter_names)
 
 
-def test_the_checklist_deploys_and_tears_down_as_the_readme_does() -> None:
+def test_the_checklist_deploys_and_runs_as_the_readme_does() -> None:
     checklist, readme = steps("docs/DEPLOYMENT_CHECKLIST.md"), steps("README.md")
 
     assert readme.keys() <= checklist.keys()

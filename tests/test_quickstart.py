@@ -40,7 +40,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     aws_env: dict[str, str], client: Callable[[str], Any], tmp_path: Path
 ) -> None:
     readme = steps("README.md")
-    assert list(readme) == ["deploy", "generate", "notebook", "run", "query", "teardown"]
+    assert list(readme) == ["deploy", "generate", "notebook", "run", "query"]
     assert do(CHECKLIST["account"]).strip().endswith(":role/LabRole")
     do(readme["deploy"])
     every_resource_exists(client)
@@ -76,7 +76,7 @@ def test_the_readmes_quick_start_works_word_for_word(
     again = executed_again(tmp_path)
     assert set(ensured(again)) == {"unchanged"}
     assert len(ensured(again)) == 19
-    do(readme["teardown"])
+    do(CHECKLIST["teardown"])
     nothing_is_left(client)
 
 
