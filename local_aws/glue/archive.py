@@ -65,10 +65,9 @@ def make() -> Path:
 @cache
 def _files() -> tuple[Path, Path]:
     """Java's own classes, and Spark's on top of them. In the environment whose Spark it is."""
-    java = java_home().resolve()
-    release = (java / "release").read_bytes()
-    made_for = f"{java}\n{pyspark.__version__}\n{pyspark.__file__}".encode()
-    key = hashlib.sha256(release + made_for).hexdigest()[:16]
+    java = (java_home() / "bin" / "java").resolve()
+    made_for = f"{java}\n{java.stat().st_mtime_ns}\n{pyspark.__version__}\n{pyspark.__file__}"
+    key = hashlib.sha256(made_for.encode()).hexdigest()[:16]
     folder = Path(sys.prefix) / "var" / "spark-classes"
     return folder / f"java-{key}.jsa", folder / f"spark-{key}.jsa"
 

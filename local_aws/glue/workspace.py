@@ -56,7 +56,7 @@ class Workspace:
         self.stderr = self.folder / "stderr.log"
         self._error = self.folder / "error"
         self._temporary = self.folder / "tmp"
-        self._properties = self.folder / "spark.properties"
+        self._spark = self.folder / "spark.properties"
         self._logging = self.folder / "log4j2.properties"
 
     def prepare(self, arguments: RunArguments) -> list[str]:
@@ -69,7 +69,7 @@ class Workspace:
             ScriptNotFound: There is no script.
         """
         self._temporary.mkdir(parents=True)
-        self._properties.write_text(_properties(self._spark_conf(arguments)))
+        self._spark.write_text(_properties(self._spark_conf(arguments)))
         self._logging.write_text(_LOGGING)
         script = self.folder / "script.py"
         self._download(self._run.settings["Command"]["ScriptLocation"], script)
@@ -91,7 +91,7 @@ class Workspace:
             PYSPARK_PYTHON=sys.executable,
             # Not by SPARK_CONF_DIR: it is part of the class path that `archive` was made for.
             PYSPARK_SUBMIT_ARGS=shlex.join(
-                ["--properties-file", str(self._properties), "pyspark-shell"]
+                ["--properties-file", str(self._spark), "pyspark-shell"]
             ),
             SPARK_LOCAL_DIRS=str(self._temporary),
             SPARK_LOCAL_IP=settings.HOST,
