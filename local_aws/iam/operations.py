@@ -135,10 +135,15 @@ def _database(given: Parameters, region: str) -> list[Access]:
     return on_database("GetDatabase", region, given["Name"])
 
 
-def _job(action: str, name: str = "JobName") -> Needs:
+def _named(service: str, kind: str, action: str, name: str = "Name") -> Needs:
+    """An access to the one resource whose name the parameter has."""
     return lambda given, region: [
-        Access(f"glue:{action}", arn("glue", region, f"job/{given[name]}"))
+        Access(f"{service}:{action}", arn(service, region, f"{kind}/{given[name]}"))
     ]
+
+
+def _job(action: str, name: str = "JobName") -> Needs:
+    return _named("glue", "job", action, name)
 
 
 def _defined_job(action: str, name: str) -> Needs:
@@ -152,18 +157,6 @@ def _defined_job(action: str, name: str) -> Needs:
         return accesses + ([*_job("TagResource", name)(given, region)] if given.get("Tags") else [])
 
     return needs
-
-
-def _trigger(action: str) -> Needs:
-    return lambda given, region: [
-        Access(f"glue:{action}", arn("glue", region, f"trigger/{given['Name']}"))
-    ]
-
-
-def _ruleset(action: str) -> Needs:
-    return lambda given, region: [
-        Access(f"glue:{action}", arn("glue", region, f"dataQualityRuleset/{given['Name']}"))
-    ]
 
 
 def _alarm(given: Parameters, region: str) -> list[Access]:
@@ -187,12 +180,6 @@ def _dashboard(action: str) -> Needs:
     """Dashboards have no region."""
     return lambda given, _: [
         Access(f"cloudwatch:{action}", arn("cloudwatch", "", f"dashboard/{given['DashboardName']}"))
-    ]
-
-
-def _rule(action: str, name: str) -> Needs:
-    return lambda given, region: [
-        Access(f"events:{action}", arn("events", region, f"rule/{given[name]}"))
     ]
 
 
@@ -329,7 +316,7 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
             )
         },
         **{
-            action: _trigger(action)
+            action: _named("glue", "trigger", action)
             for action in (
                 "CreateTrigger",
                 "DeleteTrigger",
@@ -340,7 +327,7 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
             )
         },
         **{
-            action: _ruleset(action)
+            action: _named("glue", "dataQualityRuleset", action)
             for action in (
                 "DeleteDataQualityRuleset",
                 "GetDataQualityRuleset",
@@ -410,10 +397,10 @@ OPERATIONS: dict[str, dict[str, Needs]] = {
         "PutMetricData": _metric_data,
     },
     "events": {
-        "DescribeRule": _rule("DescribeRule", "Name"),
-        "ListTargetsByRule": _rule("ListTargetsByRule", "Rule"),
-        "PutRule": _rule("PutRule", "Name"),
-        "PutTargets": _rule("PutTargets", "Rule"),
+        "DescribeRule": _named("events", "rule", "DescribeRule"),
+        "ListTargetsByRule": _named("events", "rule", "ListTargetsByRule", "Rule"),
+        "PutRule": _named("events", "rule", "PutRule"),
+        "PutTargets": _named("events", "rule", "PutTargets", "Rule"),
     },
     "lambda": {"Invoke": _function},
     "logs": {
