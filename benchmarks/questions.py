@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.workshop import JobLake, Workshop, say
+from benchmarks.workshop import JobLake, Workshop, in_turn, say
 from glue_jobs import capstone_etl as etl
 from tools import local
 
-FILES = 3
-# Bronze has each of its files so many times, which asks the questions of 30 million lines.
-TIMES = 16
+# Bronze has its file so many times, which asks the questions of 30 million lines.
+TIMES = 48
 QUERIES = Path(__file__).parents[1] / "queries.sql"
 ON_BRONZE = Path(__file__).with_name("questions_on_bronze.sql")
 
@@ -23,17 +22,14 @@ def against_bronze(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     """Ask both, in turn.
 
     Args:
-        events: In each of three files. Gold has as many rows for more: products, hours, dates.
+        events: In the one file. Gold has as many rows for more: products, hours, dates.
 
     Returns:
         Lines in bronze, and for each question the bytes that Athena scans and the median seconds
         from asking to the end, of gold and of bronze.
     """
-    root, files = shop.raw(FILES, events)
-    lake = shop.lake()
-    lake.put(root, files)
-    say(f"the five questions: {FILES} files of {events:,} events")
-    lake.run()
+    say(f"the five questions: a file of {events:,} events, {TIMES} times in bronze")
+    lake, _ = shop.filled(events)
     lines = lake.count(etl.BRONZE) * TIMES
     repeat_bronze(lake)
     on_bronze = local.read_queries(ON_BRONZE)
@@ -44,16 +40,30 @@ def against_bronze(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     }
     found: dict[str, dict[str, Any]] = {name: {} for name in asked["gold"]}
     for name, figures in found.items():
-        seconds: dict[str, list[float]] = {layer: [] for layer in asked}
-        for _ in range(repeats):
-            for layer, statements in asked.items():
-                started = time.perf_counter()
-                execution = local.executed(lake.client("athena"), statements[name], lake.outputs)
-                seconds[layer].append(time.perf_counter() - started)
-                figures[f"{layer}_bytes"] = execution["Statistics"]["DataScannedInBytes"]
-        figures |= {f"{layer}_s": round(median(each), 2) for layer, each in seconds.items()}
-        say(f"  {name}: {figures}")
+        say(f"  {name}")
+        questions = {layer: Question(lake, sql[name]) for layer, sql in asked.items()}
+        seconds = in_turn(repeats, {layer: each.ask for layer, each in questions.items()})
+        for layer, question in questions.items():
+            figures[f"{layer}_bytes"] = question.scanned
+            figures[f"{layer}_s"] = round(median(seconds[layer]), 2)
     return {"lines": lines, "questions": found}
+
+
+@dataclass
+class Question:
+    """A statement; `scanned` is how many bytes Athena took to answer it last."""
+
+    lake: JobLake
+    sql: str
+    scanned: int = 0
+
+    def ask(self) -> float:
+        """Ask it once; returns the seconds until it was answered."""
+        started = time.perf_counter()
+        execution = local.executed(self.lake.client("athena"), self.sql, self.lake.outputs)
+        seconds = time.perf_counter() - started
+        self.scanned = execution["Statistics"]["DataScannedInBytes"]
+        return seconds
 
 
 def repeat_bronze(lake: JobLake) -> None:

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes  # noqa: E402
 
 from glue_jobs import capstone_etl as etl  # noqa: E402
 from tools.events import ACCENT, PALE, SECOND, STYLE  # noqa: E402
+from tools.markdown import table  # noqa: E402
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
@@ -99,30 +100,21 @@ def write() -> None:
 
 
 def text_of(found: Figures, pictures: list[str]) -> str:
-    rows = [
-        f"| {name} | {what} | {goal} | {value_in(found, name)} |"
-        for name, (what, goal, _) in TARGETS.items()
-    ]
-    return "\n".join(
-        [
-            "# Results",
-            "",
-            "Made by `make bench` from `benchmarks/results.json`; do not edit. Ratios are medians",
-            "of programs that ran in turn in one session; `benchmarks/` says how each is measured.",
-            "",
-            "| figure | what it is | target | measured |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            *how_measured(found["chapters"]),
-            "",
-            *stages(found["chapters"]),
-            *one_by_one(found["chapters"]),
-            *stored(found["chapters"]),
-            *asked(found["chapters"]),
-            *(f"![{Path(name).stem}](images/{name})\n" for name in pictures),
-        ]
+    headlines = table(
+        ["figure", "what it is", "target", "measured"],
+        [(name, what, goal, value_in(found, name)) for name, (what, goal, _) in TARGETS.items()],
     )
+    chapters = found["chapters"]
+    parts = [
+        "# Results",
+        "Made by `make bench` from `benchmarks/results.json`; do not edit. Ratios are medians\n"
+        "of programs that ran in turn in one session; `benchmarks/` says how each is measured.",
+        headlines,
+        how_measured(chapters),
+        *(shown(chapters[name]) for name, shown in SHOWN.items() if name in chapters),
+        *(f"![{Path(name).stem}](images/{name})" for name in pictures),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def value_in(found: Figures, name: str) -> str:
@@ -135,71 +127,56 @@ def value_in(found: Figures, name: str) -> str:
     return f"{value:,} {'✓' if TARGETS[name][2](value) else '✗'}"
 
 
-def how_measured(chapters: dict[str, Figures]) -> list[str]:
-    lines = [
-        "| chapter | measured (UTC) | on | events in a file | spread |",
-        "|---|---|---|---|---|",
-    ]
+def how_measured(chapters: dict[str, Figures]) -> str:
+    rows = []
     for name, figures in chapters.items():
         how = figures["measured"]
         spread = figures.get("ratio") or figures.get("speedup") or "-"
         on = f"{how['cores']} cores, {how['machine']}"
-        lines.append(f"| {name} | {how['at']} | {on} | {how['events']:,} | {spread} |")
-    return lines
+        rows.append((name, how["at"], on, f"{how['events']:,}", spread))
+    return table(["chapter", "measured (UTC)", "on", "events in a file", "spread"], rows)
 
 
-def stages(chapters: dict[str, Figures]) -> list[str]:
+def stages(figures: Figures) -> str:
     """Where the seconds of the job and of DuckDB go."""
-    cases = {case: chapters["duckdb"][case] for case in "abc"} if "duckdb" in chapters else {}
     rows = [
-        f"| {case} | {program} | {total} | "
-        + " | ".join(f"{found.get(stage, 0):.1f}" for stage in etl.STAGES)
-        + " |"
-        for case, figures in cases.items()
-        for program, total, found in (
-            ("job", figures["job_s"], figures["job_stages"]),
-            ("DuckDB", figures["duckdb_s"], figures["duckdb_stages"]),
-        )
+        (case, label, figures[case][f"{program}_s"])
+        + tuple(f"{figures[case][f'{program}_stages'].get(stage, 0):.1f}" for stage in etl.STAGES)
+        for case in "abc"
+        for program, label in (("job", "job"), ("duckdb", "DuckDB"))
     ]
-    head = f"| case | program | median, s | {' | '.join(etl.STAGES)} |"
-    return [head, "|---|---|---|" + "---|" * len(etl.STAGES), *rows, ""] if rows else []
+    return table(["case", "program", "median, s", *etl.STAGES], rows)
 
 
-def one_by_one(chapters: dict[str, Figures]) -> list[str]:
+def one_by_one(figures: Figures) -> str:
     """What the steps of a run cost, each with those before it."""
-    if "steps" not in chapters:
-        return []
-    found = chapters["steps"]["steps"]
-    head = ["| step, with those that it builds upon | s | s of the CPU |", "|---|---|---|"]
-    return [
-        *head,
-        *(f"| {name} | {one['s']} | {one['cpu_s']} |" for name, one in found.items()),
-        "",
-    ]
+    rows = [(name, one["s"], one["cpu_s"]) for name, one in figures["steps"].items()]
+    return table(["step, with those that it builds upon", "s", "s of the CPU"], rows)
 
 
-def stored(chapters: dict[str, Figures]) -> list[str]:
+def stored(figures: Figures) -> str:
     """What a million events take."""
-    if "storage" not in chapters:
-        return []
-    sizes = chapters["storage"]["bytes_per_million"]
-    head = ["| a million events as | MB |", "|---|---|"]
-    return [*head, *(f"| {name} | {size / 1e6:,.2f} |" for name, size in sizes.items()), ""]
+    sizes = figures["bytes_per_million"].items()
+    return table(["a million events as", "MB"], [(name, f"{n / 1e6:,.2f}") for name, n in sizes])
 
 
-def asked(chapters: dict[str, Figures]) -> list[str]:
+def asked(figures: Figures) -> str:
     """What the questions cost on gold and on bronze."""
-    if "questions" not in chapters:
-        return []
-    figures = chapters["questions"]
     rows = [
-        f"| {name} | {found['gold_bytes']:,} | {found['bronze_bytes']:,} |"
-        f" {found['gold_s']} | {found['bronze_s']} |"
-        for name, found in figures["questions"].items()
+        (name, f"{one['gold_bytes']:,}", f"{one['bronze_bytes']:,}", one["gold_s"], one["bronze_s"])
+        for name, one in figures["questions"].items()
     ]
-    columns = "gold, bytes | bronze, bytes | gold, s | bronze, s"
-    head = f"| question, {figures['lines']:,} lines in bronze | {columns} |"
-    return [head, "|---|---|---|---|---|", *rows, ""]
+    what = f"question, {figures['lines']:,} lines in bronze"
+    return table([what, "gold, bytes", "bronze, bytes", "gold, s", "bronze, s"], rows)
+
+
+# Chapter -> the table of its figures.
+SHOWN: dict[str, Callable[[Figures], str]] = {
+    "duckdb": stages,
+    "steps": one_by_one,
+    "storage": stored,
+    "questions": asked,
+}
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from glue_jobs.capstone_etl import Options
 from local_aws import coverage
 from tools import local, record
 from tools.diagrams import timeline
+from tools.markdown import table
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "capstone-starter.cfn.yaml"
@@ -264,12 +265,7 @@ def excerpt(page: str, pattern: str) -> str:
     return found[0]
 
 
-# Markdown.
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+# Cells.
 
 
 def shown(value: str | None) -> str:
