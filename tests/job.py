@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import faults
+from cells import execute
 from lab import Lab
 
 from glue_jobs import capstone_etl as etl
@@ -101,14 +101,10 @@ class BookmarkedJob:
 def create_glue_job(client: Callable[[str], Any], outputs: dict[str, str]) -> None:
     """Create a stack's Glue job with the notebook's own cell, and upload the job's script."""
     upload_script(client, outputs, SOURCE.read_text(encoding="utf-8"))
-    notebook = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
-    cells = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
-    names: dict[str, Any] = {}
-    for cell in ("configuration", "clients"):
-        exec(cells[cell], names)  # noqa: S102
+    names = execute("configuration", "clients")
     names |= {"outputs": outputs, "AWS_REGION": "us-west-2"}
     names["glue"] = client("glue")
-    exec(cells["job"], names)  # noqa: S102
+    execute("job", names=names)
 
 
 def upload_script(client: Callable[[str], Any], outputs: dict[str, str], text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import gzip
 import io
@@ -20,6 +19,7 @@ import boto3
 import cfnlint
 import pytest
 from botocore.exceptions import ClientError
+from cells import CELLS, execute, function
 from job import ROOT
 from lab import NOON, event, purchase
 
@@ -32,8 +32,6 @@ ID = "least-privilege"
 TEMPLATE = ROOT / "iam-roles.cfn.yaml"
 DOCUMENT = (ROOT / "docs" / "IAM.md").read_text(encoding="utf-8")
 OLD_RUN = "20260101T000000000000Z-0000dead"
-NOTEBOOK = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
-CELLS = {cell["id"]: "".join(cell["source"]) for cell in NOTEBOOK["cells"]}
 
 
 @dataclass(frozen=True)
@@ -185,24 +183,17 @@ def prepare(client: Callable[[str], Any], outputs: dict[str, str]) -> None:
 
 def run_notebook() -> dict[str, Any]:
     """Every cell but those of the second and third run; returns their names."""
-    names: dict[str, Any] = {}
-
-    def execute(cell: str) -> None:
-        exec(compile(CELLS[cell], cell, "exec"), names)  # noqa: S102
-
     with contextlib.redirect_stdout(io.StringIO()):
-        for cell in ("configuration", "clients", "outputs", "script-folder"):
-            execute(cell)
+        names = execute("configuration", "clients", "outputs", "script-folder")
         magic, _, script = CELLS["script"].partition("\n")
         Path(magic.split()[1]).write_text(script + "\n", encoding="utf-8")
-        for cell in ("upload", "job", "saved"):
-            execute(cell)
-        watch(names, execute)
+        execute("upload", "job", "saved", names=names)
+        watch(names)
         wanted = names["job_definition"](names["outputs"])
         assert names["ensure_job"](names["JOB"], wanted | {"Timeout": 31}) == "updated (Timeout)"
-        names["generate"] = function(CELLS["incremental"], "generate", names)
+        names["generate"] = function("incremental", "generate", names)
         names["generate"]()
-        execute("run")
+        execute("run", names=names)
         changed = {name: f"{sql}\n" for name, sql in names["queries"].items()}
         workgroup, database = names["outputs"]["AthenaWorkgroup"], names["outputs"]["GoldDatabase"]
         outcome = names["ensure_saved_queries"](workgroup, database, changed)
@@ -212,11 +203,10 @@ def run_notebook() -> dict[str, Any]:
     return names
 
 
-def watch(names: dict[str, Any], execute: Callable[[str], None]) -> None:
+def watch(names: dict[str, Any]) -> None:
     """Schedule, alarms, rule and dashboard: made, changed, stopped, started, taken away."""
     names["SCHEDULE"] = "hourly"
-    for cell in ("schedule", "watch", "dashboard", "quality"):
-        execute(cell)
+    execute("schedule", "watch", "dashboard", "quality", names=names)
     changed_rules = names["rules"] + " "
     assert names["ensure_ruleset"](names["name"], names["target"], changed_rules) == (
         "updated (Ruleset)"
@@ -229,19 +219,7 @@ def watch(names: dict[str, Any], execute: Callable[[str], None]) -> None:
     # No run has made this one.
     assert names["ensure_retention"](f"/aws-glue/jobs/{ID}", 1) == "created"
     names["SCHEDULE"] = "off"
-    for cell in ("schedule", "watch"):
-        execute(cell)
-
-
-def function(cell: str, name: str, names: dict[str, Any]) -> Any:
-    """One function of a cell that also runs the job."""
-    (found,) = [
-        node
-        for node in ast.parse(cell).body
-        if isinstance(node, ast.FunctionDef) and node.name == name
-    ]
-    exec(compile(ast.Module([found], []), name, "exec"), names)  # noqa: S102
-    return names[name]
+    execute("schedule", "watch", names=names)
 
 
 def look_around(outputs: dict[str, str], run: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,20 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cells import CELLS, NOTEBOOK, execute
 
 from tools import embed_job
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOK = json.loads((ROOT / "build_pipeline.ipynb").read_text(encoding="utf-8"))
-CELLS = {cell["id"]: "".join(cell["source"]) for cell in NOTEBOOK["cells"]}
-
-
-def execute(*cells: str) -> dict[str, Any]:
-    """Execute cells of the notebook, in this process; returns their names."""
-    names: dict[str, Any] = {}
-    for cell in cells:
-        exec(compile(CELLS[cell], cell, "exec"), names)  # noqa: S102
-    return names
 
 
 def stopped_at(*cells: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cells import function
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import NOON, Lab, event, purchase
 from template_schemas import ROOT, table_columns
-from test_iam import CELLS, function
 
 from glue_jobs import capstone_etl as etl
 from local_aws import dataquality
@@ -100,7 +100,7 @@ def test_the_embedded_aws_counts_the_same_rules(table: str) -> None:
 
 
 def test_the_notebook_declares_what_the_script_says() -> None:
-    declared_rules = function(CELLS["quality"], "declared_rules", {"ast": ast, "Stop": ValueError})
+    declared_rules = function("quality", "declared_rules", {"ast": ast, "Stop": ValueError})
     assert declared_rules(ROOT / "glue_jobs" / "capstone_etl.py") == etl.DATA_QUALITY
     with pytest.raises(ValueError, match="test_quality.py declares no DATA_QUALITY"):
         declared_rules(Path(__file__))

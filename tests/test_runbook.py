@@ -15,8 +15,8 @@ from typing import Any
 
 import aws_cli as aws_cli_server
 import pytest
+from cells import CELLS, execute
 from template_schemas import ROOT, TEMPLATE, load_template
-from test_notebook import CELLS, execute
 
 from glue_jobs import capstone_etl as etl
 from tools.session import SMALL

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cells import execute
 from template_schemas import load_template, resources
-from test_notebook import CELLS, execute
 
 from benchmarks import cost
 from glue_jobs import capstone_etl as etl
@@ -47,9 +47,7 @@ def made(notebook: Names) -> Callable[..., Names]:
 
     def make(schedule: str, *steps: str) -> Names:
         notebook["SCHEDULE"] = schedule
-        for step in steps or STEPS:
-            exec(compile(CELLS[step], step, "exec"), notebook)  # noqa: S102
-        return notebook
+        return execute(*(steps or STEPS), names=notebook)
 
     return make
 
