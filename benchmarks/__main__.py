@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all of them")
     parser.add_argument("--events", type=int, default=625_000, metavar="N", help="in a full file")
-    parser.add_argument("--repeats", type=int, default=5, metavar="N")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N")
     options = parser.parse_args(argv)
     unknown = sorted(set(options.chapters) - set(CHAPTERS))
     if unknown:
