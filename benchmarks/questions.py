@@ -19,14 +19,14 @@ ON_BRONZE = Path(__file__).with_name("questions_on_bronze.sql")
 
 
 def against_bronze(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
-    """Ask both, in turn.
+    """Ask both.
 
     Args:
         events: In the one file. Gold has as many rows for more: products, hours, dates.
 
     Returns:
-        Lines in bronze, and for each question the bytes that Athena scans and the median seconds
-        from asking to the end, of gold and of bronze.
+        Lines in bronze, and for each question the bytes that Athena scans and the seconds from
+        asking to the end: the median of gold, and of bronze, which is asked once.
     """
     say(f"the five questions: a file of {events:,} events, {TIMES} times in bronze")
     lake, _ = shop.filled(events)
@@ -42,7 +42,9 @@ def against_bronze(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     for name, figures in found.items():
         say(f"  {name}")
         questions = {layer: Question(lake, sql[name]) for layer, sql in asked.items()}
-        seconds = in_turn(repeats, {layer: each.ask for layer, each in questions.items()})
+        seconds = in_turn(repeats, {"gold": questions["gold"].ask})
+        # Minutes, of which a second more or less says nothing.
+        seconds |= in_turn(1, {"bronze": questions["bronze"].ask})
         for layer, question in questions.items():
             figures[f"{layer}_bytes"] = question.scanned
             figures[f"{layer}_s"] = round(median(seconds[layer]), 2)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import matplotlib as mpl
@@ -170,9 +171,22 @@ def asked(figures: Figures) -> str:
     return table([what, "gold, bytes", "bronze, bytes", "gold, s", "bronze, s"], rows)
 
 
+def hour_by_hour(figures: Figures) -> str:
+    """What the runs of a day took, by hour; the first of one merges the last one's visitors."""
+    batches = figures["batches"]
+    hours = [batches[start : start + 12] for start in range(0, len(batches), 12)]
+    rows = [
+        (number, f"{first:.2f}", f"{median(others):.2f}", f"{max(others):.2f}")
+        for number, (first, *others) in enumerate(hours)
+        if others
+    ]
+    return table(["hour", "its first run, s", "the other eleven, median, s", "most, s"], rows)
+
+
 # Chapter -> the table of its figures.
 SHOWN: dict[str, Callable[[Figures], str]] = {
     "duckdb": stages,
+    "day": hour_by_hour,
     "steps": one_by_one,
     "storage": stored,
     "questions": asked,

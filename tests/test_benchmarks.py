@@ -57,12 +57,15 @@ def test_where_the_seconds_go_is_shown_by_stage_and_by_step(folder: Path) -> Non
     report.keep("steps", {"steps": {"read lines": {"s": 0.5, "cpu_s": 0.7}}}, events=5)
     sizes = {"bytes_per_million": {"raw": 2_500_000}, "bronze_reduction": 0.9}
     report.keep("storage", sizes, events=5)
+    hours = [3.0, *[2.0] * 11, 4.0, 2.5, 2.6]
+    report.keep("day", {"ratio": [1.0, 1.1, 1.2], "batches": hours}, events=5)
     report.write()
     text = (folder / "RESULTS.md").read_text()
     assert "| b | job | 12.5 | 4.0 | 0.0 | 0.0 | 0.0 | 0.1 |" in text
     assert "| c | DuckDB | 3.1 | 1.5 | 0.0 | 0.0 | 0.0 | 0.0 |" in text
     assert "| read lines | 0.5 | 0.7 |" in text
     assert "| raw | 2.50 |" in text
+    assert "| 1 | 4.00 | 2.55 | 2.60 |" in text
 
 
 def test_the_questions_are_asked_of_both_layers_and_the_dearest_is_the_headline(
