@@ -106,14 +106,21 @@ def text_of(found: Figures, pictures: list[str]) -> str:
         [(name, what, goal, value_in(found, name)) for name, (what, goal, _) in TARGETS.items()],
     )
     chapters = found["chapters"]
+    sections = [
+        f"## {title}\n\n{shown(chapters[name])}"
+        for name, (title, shown) in SHOWN.items()
+        if name in chapters
+    ]
     parts = [
         "# Results",
-        "Made by `make bench` from `benchmarks/results.json`; do not edit. Ratios are medians\n"
-        "of programs that ran in turn in one session; `benchmarks/` says how each is measured.",
+        "For whoever asks how fast and how large. After reading you know each figure, its target,\n"
+        "and where a run's seconds go. Made by `make bench` from `benchmarks/results.json`; do\n"
+        "not edit. Ratios are medians of programs that ran in turn in one session;\n"
+        "[how](README.md).",
         headlines,
-        how_measured(chapters),
-        *(shown(chapters[name]) for name, shown in SHOWN.items() if name in chapters),
-        *(f"![{Path(name).stem}](images/{name})" for name in pictures),
+        *sections,
+        *(f"![{PICTURED[name]}](images/{name})" for name in pictures),
+        f"## When it was measured\n\n{how_measured(chapters)}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -132,10 +139,19 @@ def how_measured(chapters: dict[str, Figures]) -> str:
     rows = []
     for name, figures in chapters.items():
         how = figures["measured"]
-        spread = figures.get("ratio") or figures.get("speedup") or "-"
         on = f"{how['cores']} cores, {how['machine']}"
-        rows.append((name, how["at"], on, f"{how['events']:,}", spread))
-    return table(["chapter", "measured (UTC)", "on", "events in a file", "spread"], rows)
+        rows.append((name, how["at"], on, f"{how['events']:,}", spread_of(figures)))
+    return table(["chapter", "measured (UTC)", "on", "events in a file", "ratios"], rows)
+
+
+def spread_of(figures: Figures) -> str:
+    """Least, median and most of a chapter's ratio, or of each of its cases."""
+    cases = [(case, figures[case].get("ratio")) for case in "abc" if case in figures]
+    cases += [("", figures.get("ratio") or figures.get("speedup"))]
+    texts = (
+        f"{case} {' · '.join(f'{one:.2f}' for one in found)}" for case, found in cases if found
+    )
+    return "; ".join(text.strip() for text in texts) or "-"
 
 
 def stages(figures: Figures) -> str:
@@ -178,18 +194,34 @@ def hour_by_hour(figures: Figures) -> str:
     rows = [
         (number, f"{first:.2f}", f"{median(others):.2f}", f"{max(others):.2f}")
         for number, (first, *others) in enumerate(hours)
-        if others
+        if others and number in (0, 1, 5, 11, 17, 23)
     ]
     return table(["hour", "its first run, s", "the other eleven, median, s", "most, s"], rows)
 
 
-# Chapter -> the table of its figures.
-SHOWN: dict[str, Callable[[Figures], str]] = {
-    "duckdb": stages,
-    "day": hour_by_hour,
-    "steps": one_by_one,
-    "storage": stored,
-    "questions": asked,
+def file_by_file(figures: Figures) -> str:
+    """Seconds of both jobs at each number of files."""
+    rows = [
+        (number, f"{mine:.1f}", f"{naive:.1f}", f"{ratio:.2f}")
+        for number, mine, naive, ratio in zip(
+            *(figures[name] for name in ("files", "job", "naive", "ratio")), strict=True
+        )
+    ]
+    return table(["files in the lake", "this job, s", "naive job, s", "ratio"], rows)
+
+
+# Chapter -> title, and the table of its figures.
+SHOWN: dict[str, tuple[str, Callable[[Figures], str]]] = {
+    "duckdb": ("The job and DuckDB, stage by stage, in seconds", stages),
+    "steps": ("The steps of a run over one file", one_by_one),
+    "naive": ("The job and the naive job", file_by_file),
+    "day": ("The runs of a day", hour_by_hour),
+    "storage": ("What a million events take", stored),
+    "questions": ("The five questions on gold and on bronze", asked),
+}
+PICTURED = {
+    "naive.png": "Seconds of one more file: the naive job's grow with the files in the lake",
+    "day.png": "Seconds of each of the runs of a day",
 }
 
 

@@ -219,7 +219,11 @@ def test_figures_of_the_benchmarks_take_the_place_of_the_defaults(tmp_path: Path
     path = tmp_path / "results.json"
     assert Measured.from_results(path) == Measured()
     chapters = {
-        "duckdb": {"measured": {"cores": 2, "events": 500_000}, "b": {"job_s": 6}},
+        "duckdb": {
+            "measured": {"cores": 2, "events": 500_000},
+            "b": {"job_s": 6},
+            "c": {"job_s": 48},
+        },
         "generator": {"measured": {"events": 500_000}, "generator": {"seconds": 1.5}},
         "storage": {
             "bytes_per_million": {"raw": 9e8, "gzipped": 2, "bronze": 3, "silver": 4, "gold": 5}
@@ -228,7 +232,8 @@ def test_figures_of_the_benchmarks_take_the_place_of_the_defaults(tmp_path: Path
     path.write_text(json.dumps({"flat_day": 1.02, "chapters": chapters}))
     assert Measured.from_results(path) == replace(
         Measured(),
-        seconds_per_million=2 * 6 / 0.5,
+        seconds_per_million=2 * 4 / 0.5,
+        start_up_seconds=25 + 2,
         generator_seconds_per_million=3,
         bytes_per_million={"raw": 2, "bronze": 3, "silver": 4, "gold": 5},
     )

@@ -39,8 +39,8 @@ def text_of(page: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A page without code, generated blocks, comments and the targets of links."""
-    text = documents.GENERATED.sub("", text)
+    """A page without code, generated and measured blocks, comments and the targets of links."""
+    text = documents.MEASURED.sub("", documents.GENERATED.sub("", text))
     text = re.sub(r"```.*?```|<!--.*?-->", "", text, flags=re.DOTALL)
     return re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
 
