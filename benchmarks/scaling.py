@@ -19,8 +19,9 @@ from benchmarks.cost import (
     CORES_OF_A_WORKER,
     RESULTS,
     ROOT,
+    Measured,
+    Plan,
     aligned,
-    per_million,
     up_to_date,
 )
 
@@ -59,8 +60,9 @@ class Rates:
         chapters = json.loads(path.read_text(encoding="utf-8")).get("chapters", {})
         found: dict[str, float] = {}
         if "duckdb" in chapters:
-            of_twelve = per_million(chapters["duckdb"], "c", "job_s") / 12
-            found["seconds_per_million"] = chapters["duckdb"]["measured"]["cores"] * of_twelve
+            measured = Measured.from_results(path)
+            found["seconds_per_million"] = measured.seconds_per_million
+            found["fixed_seconds"] = Plan().provisioning_seconds + measured.start_up_seconds
         if "rates" in chapters:
             names = ("gzip_lines_per_second", "visitors_per_core_second")
             found |= {name: float(chapters["rates"][name]) for name in names}
@@ -133,6 +135,11 @@ def report(rates: Rates) -> str:
             "",
             f"this shop: {shop / 1e6:.1f} million an hour, a file every {BATCH_MINUTES} minutes",
             f"of a run's work at noon, visitors of the date take {' and '.join(shares)}",
+            "",
+            f"taken: {rates.seconds_per_million:.1f} core-seconds for a million events,"
+            f" {rates.fixed_seconds:.0f} s of a run besides them;",
+            f"in a second {rates.gzip_lines_per_second / 1e6:.2f} million lines of gzip a task,"
+            f" {rates.visitors_per_core_second / 1e6:.2f} million visitors a core",
         ]
     )
 

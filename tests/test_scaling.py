@@ -59,13 +59,14 @@ def test_figures_of_the_benchmarks_take_the_place_of_the_defaults(tmp_path: Path
     path = tmp_path / "results.json"
     assert Rates.from_results(path) == Rates()
     chapters = {
-        "duckdb": {"measured": {"cores": 2, "events": 500_000}, "c": {"job_s": 30}},
+        "duckdb": {"measured": {"cores": 2, "events": 500_000}, "b": {"job_s": 4}, "c": {"job_s": 30}},
         "rates": {"gzip_lines_per_second": 9, "visitors_per_core_second": 8},
     }
     path.write_text(json.dumps({"chapters": chapters}))
     assert Rates.from_results(path) == replace(
         Rates(),
         seconds_per_million=2 * 30 / (12 * 0.5),
+        fixed_seconds=30 + 25 + 4 - 30 / 12,
         gzip_lines_per_second=9,
         visitors_per_core_second=8,
     )
