@@ -58,8 +58,9 @@ def test_more_workers_keep_up_with_more(workers: int, minutes: float) -> None:
 def test_figures_of_the_benchmarks_take_the_place_of_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     assert Rates.from_results(path) == Rates()
+    measured = {"cores": 2, "events": 500_000}
     chapters = {
-        "duckdb": {"measured": {"cores": 2, "events": 500_000}, "b": {"job_s": 4}, "c": {"job_s": 30}},
+        "duckdb": {"measured": measured, "b": {"job_s": 4}, "c": {"job_s": 30}},
         "rates": {"gzip_lines_per_second": 9, "visitors_per_core_second": 8},
     }
     path.write_text(json.dumps({"chapters": chapters}))
