@@ -9,11 +9,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks import naive_job
+from benchmarks.cost import FILES_OF_AN_HOUR
 from benchmarks.duckdb_pipeline import DuckLake
 from benchmarks.workshop import MEMORY_GB, JobLake, Workshop, in_turn, ratio, say
 from glue_jobs import capstone_etl as etl
 
-FILES_OF_AN_HOUR = 12
 COUNTED = (etl.BRONZE, etl.SILVER, etl.QUARANTINE)
 GRAINS = {
     etl.FUNNEL: ("event_date", "product_id", "category"),

@@ -26,6 +26,7 @@ DOCUMENT = ROOT / "docs" / "COST.md"
 
 DAYS_A_MONTH = 365 / 12
 BATCH_MINUTES = 5
+FILES_OF_AN_HOUR = 60 // BATCH_MINUTES
 GIGABYTE = 1e9  # AWS may mean 2**30, which would be 7 % less
 CORES_OF_A_WORKER = 4
 MINUTES = (5, 15, 60, 180, 360, 1440)
@@ -115,12 +116,10 @@ class Measured:
         if "duckdb" in chapters:
             # Twelve files tell what events take, and one of them into its hour what a run does.
             cases = chapters["duckdb"]
-            of_file = cases["c"]["job_s"] / 12
-            per_event = of_file / cases["measured"]["events"]
-            figures["seconds_per_million"] = cases["measured"]["cores"] * per_event * 1e6
-            figures["start_up_seconds"] = cls.start_up_seconds + max(
-                0.0, cases["b"]["job_s"] - of_file
-            )
+            of_twelve = per_million(cases, "c", "job_s") / FILES_OF_AN_HOUR
+            figures["seconds_per_million"] = cases["measured"]["cores"] * of_twelve
+            besides = cases["b"]["job_s"] - cases["c"]["job_s"] / FILES_OF_AN_HOUR
+            figures["start_up_seconds"] = cls.start_up_seconds + max(0.0, besides)
         if "generator" in chapters:
             seconds = per_million(chapters["generator"], "generator", "seconds")
             figures["generator_seconds_per_million"] = seconds

@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from benchmarks.cost import FILES_OF_AN_HOUR
 from benchmarks.workshop import JobLake, Workshop, in_turn, ratio, say
 from glue_jobs import capstone_etl as etl
 
-FILES_OF_AN_HOUR = 12
 FILES_OF_A_DAY = 24 * FILES_OF_AN_HOUR
 FIVE_MINUTES = timedelta(minutes=5)
 MIDNIGHT = datetime.fromisoformat("2026-11-04T00:00:00+00:00")

@@ -41,13 +41,12 @@ def against_bronze(shop: Workshop, events: int, repeats: int) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {name: {} for name in asked["gold"]}
     for name, figures in found.items():
         say(f"  {name}")
-        questions = {layer: Question(lake, sql[name]) for layer, sql in asked.items()}
-        seconds = in_turn(repeats, {"gold": questions["gold"].ask})
-        # Minutes, of which a second more or less says nothing.
-        seconds |= in_turn(1, {"bronze": questions["bronze"].ask})
-        for layer, question in questions.items():
+        # Bronze takes minutes, of which a second more or less says nothing.
+        for layer, times in (("gold", repeats), ("bronze", 1)):
+            question = Question(lake, asked[layer][name])
+            seconds = in_turn(times, {layer: question.ask})[layer]
             figures[f"{layer}_bytes"] = question.scanned
-            figures[f"{layer}_s"] = round(median(seconds[layer]), 2)
+            figures[f"{layer}_s"] = round(median(seconds), 2)
     return {"lines": lines, "questions": found}
 
 

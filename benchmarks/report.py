@@ -18,6 +18,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 # once it is told not to look for a screen
 from matplotlib.axes import Axes  # noqa: E402
 
+from benchmarks.cost import FILES_OF_AN_HOUR  # noqa: E402
 from glue_jobs import capstone_etl as etl  # noqa: E402
 from tools.events import ACCENT, PALE, SECOND, STYLE  # noqa: E402
 from tools.markdown import table  # noqa: E402
@@ -145,7 +146,7 @@ def how_measured(chapters: dict[str, Figures]) -> str:
 
 
 def spread_of(figures: Figures) -> str:
-    """Least, median and most of a chapter's ratio, or of each of its cases."""
+    """Least, median and most of a ratio, or of each case's; naive's at each number of files."""
     cases = [(case, figures[case].get("ratio")) for case in "abc" if case in figures]
     cases += [("", figures.get("ratio") or figures.get("speedup"))]
     texts = (
@@ -190,7 +191,8 @@ def asked(figures: Figures) -> str:
 def hour_by_hour(figures: Figures) -> str:
     """What the runs of a day took, by hour; the first of one merges the last one's visitors."""
     batches = figures["batches"]
-    hours = [batches[start : start + 12] for start in range(0, len(batches), 12)]
+    starts = range(0, len(batches), FILES_OF_AN_HOUR)
+    hours = [batches[start : start + FILES_OF_AN_HOUR] for start in starts]
     rows = [
         (number, f"{first:.2f}", f"{median(others):.2f}", f"{max(others):.2f}")
         for number, (first, *others) in enumerate(hours)
