@@ -178,7 +178,9 @@ def _bytes_scanned(connection: duckdb.DuckDBPyConnection, scan: Scan, files: lis
 
 
 def _read(files: list[str]) -> str:
-    return f"read_parquet({_list(files)}, union_by_name=true, filename='$file')"
+    """The files' rows; those of a file that belongs to several partitions are there once."""
+    once = _list(dict.fromkeys(files))
+    return f"read_parquet({once}, union_by_name=true, filename='$file')"
 
 
 def _list(files: Iterable[str]) -> str:

@@ -80,6 +80,23 @@ def test_partition_values_come_from_the_catalog_when_a_partition_moves(lake: Ath
     assert lake.values("select n, day from moving") == ["2", "2026-11-01"]
 
 
+def test_a_file_of_two_partitions_has_its_rows_in_each_of_them(lake: Athena) -> None:
+    lake.create_table("shared", [("n", "bigint")], [("day", "date")])
+    write("gold/shared/both/", "select unnest([1, 2])::bigint as n")
+    for day in ("2026-11-01", "2026-11-02"):
+        lake.publish("shared", [day], "gold/shared/both/")
+    rows = lake.rows("select day, n from shared order by day, n")[1:]
+    assert rows == [
+        ["2026-11-01", "1"],
+        ["2026-11-01", "2"],
+        ["2026-11-02", "1"],
+        ["2026-11-02", "2"],
+    ]
+    both = lake.run("select n from shared")["Statistics"]["DataScannedInBytes"]
+    one = lake.run("select n from shared where day = date '2026-11-02'")["Statistics"]
+    assert both == 2 * one["DataScannedInBytes"] > 0
+
+
 def chunk_bytes(pattern: str, *columns: str) -> int:
     """Sizes of the columns' chunks by the files' footers, which pyarrow reads."""
     footers = [
