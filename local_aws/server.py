@@ -33,6 +33,7 @@ from local_aws.iam import enforcement
 from local_aws.snapshots import Snapshots
 
 EXTENSIONS = (
+    "answers",
     "s3",
     "awslambda",
     "cloudformation",

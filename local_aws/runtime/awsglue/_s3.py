@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import boto3
+import botocore.session
 
 from awsglue._bookmark import S3File
 
@@ -18,9 +20,17 @@ def list_files(paths: tuple[str, ...], *, recurse: bool) -> list[S3File]:
     Raises:
         NotImplementedError: A path is a glob pattern or not on S3.
     """
-    client = boto3.client("s3")
+    client = _client()
     found = {file.uri: file for path in paths for file in _below(client, path, recurse)}
     return sorted(found.values())
+
+
+def _client() -> Any:
+    """S3, whose times botocore would parse in any form: that is most of what a listing takes."""
+    core = botocore.session.get_session()
+    factory = core.get_component("response_parser_factory")
+    factory.set_parser_defaults(timestamp_parser=datetime.fromisoformat)
+    return boto3.Session(botocore_session=core).client("s3")
 
 
 def _below(client: Any, path: str, recurse: bool) -> Iterator[S3File]:
