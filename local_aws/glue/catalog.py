@@ -8,6 +8,7 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.glue.exceptions import InvalidInputException, PartitionAlreadyExistsException
 from moto.glue.models import FakePartition, FakeTable, GlueBackend
+from moto.glue.utils import PartitionFilter
 
 # "Quotas" of each request in the Glue API reference.
 PAGE_LIMIT = 1000
@@ -34,6 +35,26 @@ def check_batch(request: dict[str, Any]) -> None:
 
 class CatalogBackend(GlueBackend):
     """Partitions with as many values as the table has keys, moved without losing any."""
+
+    def get_partitions(
+        self, database_name: str, table_name: str, expression: str
+    ) -> list[FakePartition]:
+        """The partitions that an expression picks; it is evaluated once for the same values.
+
+        Thousands of runs have partitions of a date, and moto parses each one's values.
+        """
+        table = self.get_table(database_name, table_name)
+        names = [str(key["Name"]) for key in partition_keys(table)]
+        asked = [n for n, name in enumerate(names) if name.lower() in expression.lower()]
+        picks, known = PartitionFilter(expression, table), dict[tuple[str, ...], bool]()
+        found = []
+        for partition in table.partitions.values():
+            values = tuple(partition.values[n] for n in asked)
+            if values not in known:
+                known[values] = picks(partition)
+            if known[values]:
+                found.append(partition)
+        return found
 
     def create_partition(
         self, database_name: str, table_name: str, part_input: dict[str, Any]
