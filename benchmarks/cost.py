@@ -63,7 +63,6 @@ LAYERS = ("raw", "bronze", "silver", "gold")
 # As the template and the notebook have them.
 RAW_DAYS = 30 + 7 + 1  # expiry, then the expired versions, and lifecycle rules act once a day
 COPY_DAYS = 7  # superseded versions in the analytics bucket
-SWEEP_DAYS = 7 + COPY_DAYS
 LAMBDA_GB = 1769 / 1024
 FREE_GB_SECONDS = 400_000
 
@@ -298,7 +297,7 @@ def requests_per_run(plan: Plan, counted: Requests) -> tuple[float, float]:
     """(PUT class, GET class) requests to S3 of an average run."""
     paths, silver = paths_read(plan), silver_files(plan)
     read = (paths - plan.hours) * counted.files_in_path + silver
-    manifests = (1 + SWEEP_DAYS * plan.runs_a_day / 1000, 1)
+    manifests = (1, 1)  # the page that has the oldest, and that one
     times = (
         (1, counted.of_run),
         (plan.files, counted.of_file),

@@ -1114,9 +1114,16 @@ class Lake:
             values = tuple(known[key] for key in self.tables[name].keys)
         return Partition(name, values, f"s3://{bucket}/{folder}/")
 
-    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
-        pages = self.s3.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
+    def objects(
+        self, bucket: str, prefix: str, after: str = "", at_once: int = 1000
+    ) -> Iterator[dict[str, Any]]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket,
+            Prefix=prefix,
+            StartAfter=after,
+            PaginationConfig={"PageSize": at_once},
+        )
+        for page in pages:
             yield from page.get("Contents", [])
 
     def _footers(self, bucket: str, objects: Sequence[dict[str, Any]]) -> Iterator[pq.FileMetaData]:
@@ -1245,7 +1252,8 @@ class Lake:
         bucket, prefix = self._manifests
         limit = run_stamp(now - timedelta(days=self.options.sweep_after_days))
         deleted = 0
-        for entry in self.objects(bucket, prefix):
+        # The oldest come first, and of a week's most often none is due.
+        for entry in self.objects(bucket, prefix, at_once=20):
             run_id = entry["Key"][len(prefix) :].removesuffix(".json")
             if run_id >= limit:
                 break

@@ -83,7 +83,7 @@ def test_a_run_asks_s3_for_what_it_reads_and_writes() -> None:
     # funnel once more.
     paths = 12 + 1 + 1 + 11.5 + 1 + 2 + 5 * 23 / 24
     assert cost.paths_read(HOURLY) == pytest.approx(paths)
-    manifests, silver = 1 + 14 * 24 / 1000, 60  # 12 million events, 200,000 to a file
+    manifests, silver = 1, 60  # 12 million events, 200,000 to a file
     puts, gets = cost.requests_per_run(HOURLY, counted)
     written, read = 7 + 12 + silver, 2 * (paths - 1) + silver
     assert puts == pytest.approx(1 + 2 * paths + 5 * written + 3 + manifests)
