@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from local_aws import server
 from local_aws.glue.workspace import RUNTIME
+from tools import local
 
 sys.path.append(str(RUNTIME))
 
@@ -72,12 +72,8 @@ def bucket(client: Callable[[str], Any]) -> str:
 def listing(
     bucket: str, embedded_aws: server.RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[str]]:
-    def client(service: str) -> Any:
-        return boto3.session.Session("local", "local", region_name="us-west-2").client(
-            service, endpoint_url=embedded_aws.endpoint_url
-        )
-
-    monkeypatch.setattr(_s3.boto3, "client", client)
+    for name, value in local.environment(embedded_aws.endpoint_url).items():
+        monkeypatch.setenv(name, value)
     start = f"s3://{bucket}/"
     return lambda path, recurse=True: [
         found.uri.removeprefix(start) for found in _s3.list_files((start + path,), recurse=recurse)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from pyspark import SparkContext
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from awsglue._bookmark import S3File
 from awsglue._s3 import list_files
@@ -101,7 +100,8 @@ class DynamicFrameReader:
 
 def _lines(spark: SparkSession, files: list[S3File], filename_column: str | None) -> DataFrame:
     if not files:
-        return spark.createDataFrame([], T.StructType([]))
+        # The JVM's: createDataFrame imports pandas, and takes half of a run without files.
+        return DataFrame(spark._jsparkSession.emptyDataFrame(), spark)
     uris = [file.uri for file in files]
     columns = [F.col("value").alias("col0")]
     if filename_column:
