@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aws_cli
 import pytest
 from botocore.exceptions import ClientError
-from lab import SHORT_RUNS, Lab
+from lab import SHORT_RUNS, Lab, client_of
 from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
 
@@ -124,9 +128,22 @@ def aws_env(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What to put before PATH: this environment's commands, `aws` with its code imported once."""
+    folder = tmp_path_factory.mktemp("commands")
+    path, aws = folder / "cli.socket", folder / "aws"
+    with subprocess.Popen([sys.executable, aws_cli.__file__, str(path), str(aws)]) as process:
+        while not os.access(aws, os.X_OK):
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield f"{folder}:{Path(sys.executable).parent}"
+        process.kill()
+
+
+@pytest.fixture(scope="session")
 def client(endpoint: str) -> Callable[[str], Any]:
     """boto3 clients of the embedded AWS, by service name."""
-    return partial(local.client, endpoint=endpoint)
+    return partial(client_of, endpoint=endpoint)
 
 
 @pytest.fixture(scope="session")

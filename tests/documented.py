@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,15 +31,9 @@ def inline_commands(page: str) -> list[str]:
 
 
 def do(command: str) -> str:
-    """Run a documented command in a shell with this environment's packages on its PATH."""
+    """Run a documented command in a shell."""
     assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PATH": path},
-    )
+    shell = ["bash", "-euo", "pipefail", "-c", command]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout

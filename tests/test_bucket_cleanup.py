@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -10,8 +11,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from template_schemas import resources
+
+from local_aws.settings import DEFAULT_REGION
+
+LAKE = {"Bucket": "lake"}
 
 
 class Response(ModuleType):
@@ -40,13 +44,27 @@ class Context:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "local")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield boto3.client("s3")
+def s3(aws_env: dict[str, str]) -> Iterator[Any]:
+    """A client, before and after whose use there is no bucket `lake`."""
+    s3 = boto3.client("s3")
+    yield s3
+    with contextlib.suppress(s3.exceptions.NoSuchBucket):
+        s3.delete_bucket_policy(**LAKE)
+        empty(s3)
+        s3.delete_bucket(**LAKE)
+
+
+def empty(s3: Any) -> None:
+    found = s3.list_object_versions(**LAKE)
+    for one in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+        s3.delete_object(**LAKE, Key=one["Key"], VersionId=one["VersionId"])
+    for one in s3.list_multipart_uploads(**LAKE).get("Uploads", []):
+        s3.abort_multipart_upload(**LAKE, Key=one["Key"], UploadId=one["UploadId"])
+
+
+def create_bucket(s3: Any) -> None:
+    s3.create_bucket(**LAKE, CreateBucketConfiguration={"LocationConstraint": DEFAULT_REGION})
+    s3.put_bucket_versioning(**LAKE, VersioningConfiguration={"Status": "Enabled"})
 
 
 def clean_up(
@@ -69,17 +87,16 @@ def clean_up(
 
 
 def fill_versioned_bucket(s3: Any) -> None:
-    s3.create_bucket(Bucket="lake")
-    s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(s3)
     for key in ("plain", "with space", "ü=%+&<>", "a/b"):
-        s3.put_object(Bucket="lake", Key=key, Body=b"old")
-        s3.put_object(Bucket="lake", Key=key, Body=b"new")
-    s3.delete_object(Bucket="lake", Key="plain")
-    s3.create_multipart_upload(Bucket="lake", Key="unfinished")
+        s3.put_object(**LAKE, Key=key, Body=b"old")
+        s3.put_object(**LAKE, Key=key, Body=b"new")
+    s3.delete_object(**LAKE, Key="plain")
+    s3.create_multipart_upload(**LAKE, Key="unfinished")
 
 
 def versions(s3: Any) -> int:
-    found = s3.list_object_versions(Bucket="lake")
+    found = s3.list_object_versions(**LAKE)
     return len(found.get("Versions", []) + found.get("DeleteMarkers", []))
 
 
@@ -89,17 +106,16 @@ def test_clean_up_leaves_a_bucket_that_can_be_deleted(
     fill_versioned_bucket(s3)
 
     assert clean_up(monkeypatch) == ("SUCCESS", "LakeCleanup", None)
-    assert not s3.list_multipart_uploads(Bucket="lake").get("Uploads")
-    s3.delete_bucket(Bucket="lake")
+    assert not s3.list_multipart_uploads(**LAKE).get("Uploads")
+    s3.delete_bucket(**LAKE)
 
 
 def test_clean_up_empties_a_bucket_of_more_versions_than_one_page_holds(
     s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s3.create_bucket(Bucket="lake")
-    s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(s3)
     for number in range(1_100):
-        s3.put_object(Bucket="lake", Key=str(number % 700), Body=b"")
+        s3.put_object(**LAKE, Key=str(number % 700), Body=b"")
 
     assert clean_up(monkeypatch)[0] == "SUCCESS"
     assert versions(s3) == 0
@@ -112,7 +128,7 @@ def test_clean_up_closes_the_bucket_to_writers_that_are_still_under_way(
     clean_up(monkeypatch)
 
     with pytest.raises(ClientError, match="403"):
-        s3.put_object(Bucket="lake", Key="late", Body=b"")
+        s3.put_object(**LAKE, Key="late", Body=b"")
 
 
 def test_clean_up_of_a_bucket_that_is_gone_succeeds(

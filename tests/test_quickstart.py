@@ -37,8 +37,13 @@ def ensured(report: str) -> list[str]:
 
 
 def test_the_readmes_quick_start_works_word_for_word(
-    aws_env: dict[str, str], client: Callable[[str], Any], tmp_path: Path
+    aws_env: dict[str, str],
+    client: Callable[[str], Any],
+    commands: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     readme = steps("README.md")
     assert list(readme) == ["deploy", "generate", "notebook", "run", "query"]
     assert do(CHECKLIST["account"]).strip().endswith(":role/LabRole")

@@ -7,13 +7,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aws_cli as aws_cli_server
 import pytest
 from cells import CELLS, execute
 from template_schemas import ROOT, TEMPLATE, load_template
@@ -124,20 +122,6 @@ def built(outputs: dict[str, str], client: Client) -> None:
 
 
 @pytest.fixture
-def aws_cli(tmp_path: Path) -> Iterator[str]:
-    """A folder for PATH, in which `aws` is the CLI's own code, imported once."""
-    commands, path = tmp_path / "bin", tmp_path / "cli.socket"
-    commands.mkdir()
-    server = [sys.executable, str(Path(aws_cli_server.__file__)), str(path), str(commands / "aws")]
-    with subprocess.Popen(server) as process:
-        while not os.access(commands / "aws", os.X_OK):
-            assert process.poll() is None
-            time.sleep(0.05)
-        yield str(commands)
-        process.kill()
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What the commands read beside themselves."""
     folder = tmp_path / "repository"
@@ -152,7 +136,7 @@ def test_every_command_does_what_the_runbook_says(
     aws_env: dict[str, str],
     client: Client,
     folder: Path,
-    aws_cli: str,
+    commands: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deployed(client)
@@ -162,7 +146,7 @@ def test_every_command_does_what_the_runbook_says(
     steps += ("dashboard", "quality")
     built(execute(*steps)["outputs"], client)
 
-    said = carried_out(folder, aws_cli)
+    said = carried_out(folder, commands)
     client("cloudformation").delete_stack(StackName=f"capstone-{NEW}")
 
     assert "started_at\tfiles\tlines" in said["First"]
@@ -192,7 +176,7 @@ def carried_out(folder: Path, commands: str) -> dict[str, str]:
     script = "".join(
         f"echo '{mark}{name}'\n{''.join(blocks(name))}" for name in SECTIONS if blocks(name)
     )
-    path = f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{commands}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         capture_output=True, text=True, cwd=folder, timeout=600,
