@@ -628,12 +628,17 @@ def revenue_parts(products: DataFrame) -> DataFrame:
     )
 
 
+def total(amounts: str) -> str:
+    """SQL of a sum of money: null where it, or one of its parts, does not fit decimal(18,2)."""
+    return f"try_cast(if(count({amounts}) = count(*), sum({amounts}), null) as decimal(18,2))"
+
+
 def hourly_revenue(parts: DataFrame) -> DataFrame:
     return sql(
-        """
-        select event_hour, try_cast(sum(total_revenue) as decimal(18,2)) as total_revenue,
+        f"""
+        select event_hour, {total("total_revenue")} as total_revenue,
             sum(transaction_count) as transaction_count, event_date
-        from {parts}
+        from {{parts}}
         group by event_hour, event_date
         """,
         parts=parts,
@@ -659,7 +664,7 @@ def category_performance(parts: DataFrame) -> DataFrame:
     return sql(
         f"""
         select category, {sums(CATEGORY_COUNTS)},
-            try_cast(sum(revenue) as decimal(18,2)) as revenue, event_date
+            {total("revenue")} as revenue, event_date
         from {{parts}}
         group by category, event_date
         """,

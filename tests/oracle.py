@@ -32,6 +32,8 @@ FIELDS = (
 TYPES = {"page_view", "add_to_cart", "remove_from_cart", "purchase", "search"}
 CART = {"add_to_cart", "remove_from_cart", "purchase"}
 CENT = Decimal("0.01")
+# decimal(18,2) ends below it.
+TOO_MUCH = Decimal(10) ** 16
 
 Row = dict[str, Any]
 
@@ -164,11 +166,7 @@ def judge(line: str, written: datetime | None, max_age: int, lead: int) -> tuple
         bad.add("invalid_quantity")
     if kind in CART and price is not None and price < 0:
         bad.add("invalid_price")
-    if (
-        kind == "purchase"
-        and None not in (units, price)
-        and abs(units * price) >= Decimal(10) ** 16
-    ):
+    if kind == "purchase" and None not in (units, price) and abs(units * price) >= TOO_MUCH:
         bad.add("revenue_out_of_range")
     return event, bad
 
@@ -270,9 +268,10 @@ def purchases(rows: list[Row]) -> int:
     return count(rows, "purchase")
 
 
-def revenue(rows: list[Row]) -> Decimal:
+def revenue(rows: list[Row]) -> Decimal | None:
     sold = (r["price"] * r["quantity"] for r in rows if r["event_type"] == "purchase")
-    return sum(sold, Decimal("0.00"))
+    total = sum(sold, Decimal("0.00"))
+    return total if total < TOO_MUCH else None
 
 
 def rate(part: int, whole_count: int) -> Decimal | None:

@@ -127,6 +127,19 @@ def test_a_date_without_a_product_is_right_run_after_run(lab: Lab) -> None:
         assert lab.published() == lab.expected()
 
 
+def test_a_revenue_that_does_not_fit_stays_null_when_more_is_added(lab: Lab) -> None:
+    most = {"price": 99_999_999.99, "quantity": 60_000_000}
+    runs = [
+        [purchase(user_id=f"u{n}", **most) for n in range(2)],
+        [purchase(), purchase(category="other")],
+    ]
+    for number, lines in enumerate(runs):
+        lab.put(lines, NOON + number * MINUTES)
+        lab.run()
+        assert lab.published() == lab.expected()
+    assert [row["total_revenue"] for row in lab.rows(etl.HOURLY_REVENUE)] == [None]
+
+
 def test_a_run_whose_clock_is_behind_comes_after_those_before_it(lab: Lab, tmp_path: Path) -> None:
     """Gold says by its run id what it holds, so ids must sort as runs follow each other."""
     job = BookmarkedJob(lab, tmp_path / "bookmark.json")
