@@ -39,6 +39,7 @@ UNSUPPORTED_OPTIONS = (
 
 def install() -> None:
     """Put the methods of this module in the place of moto's."""
+    CloudFormationResponse.create_change_set = _typed(CloudFormationResponse.create_change_set)
     for name in CHECKED_ACTIONS:
         setattr(CloudFormationResponse, name, _checked(getattr(CloudFormationResponse, name)))
     # Moto compares them its own way; the backend does it for all kinds of updates.
@@ -74,6 +75,18 @@ def _checked(original: Any) -> Any:
             acknowledged = response._get_param("Capabilities", [])
             templates.check_capabilities(templates.parse(body), acknowledged)
         return original(response)
+
+    return method
+
+
+def _typed(create_change_set: Any) -> Any:
+    """By default an update, as botocore's service model has it; moto's default is a new stack."""
+
+    @functools.wraps(create_change_set)
+    def method(response: Any) -> Any:
+        if response.params.setdefault("ChangeSetType", "UPDATE") == "IMPORT":
+            raise templates.unsupported("ChangeSetType IMPORT")
+        return create_change_set(response)
 
     return method
 

@@ -30,6 +30,19 @@ def test_a_change_set_creates_and_updates_a_stack(client: Client, stacks: Any, n
     assert "didn't contain changes" in described["StatusReason"]
 
 
+def test_a_change_set_is_an_update_unless_it_says_otherwise(stacks: Any, name: str) -> None:
+    change = {"StackName": name, "ChangeSetName": "c", "TemplateBody": template(Topic=TOPIC)}
+    with pytest.raises(ClientError, match="does not exist"):
+        stacks.create_change_set(**change)
+    with pytest.raises(ClientError, match="ChangeSetType IMPORT"):
+        stacks.create_change_set(**change, ChangeSetType="IMPORT")
+    create(stacks, name, template(Queue={"Type": "AWS::SQS::Queue"}))
+    stacks.create_change_set(**change)
+    described = stacks.describe_change_set(StackName=name, ChangeSetName="c")
+    assert {each["ResourceChange"]["Action"] for each in described["Changes"]} == {"Add", "Remove"}
+
+
+TOPIC = {"Type": "AWS::SNS::Topic"}
 LOGS = "AWS::Logs::LogGroup"
 
 
