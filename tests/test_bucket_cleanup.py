@@ -114,8 +114,13 @@ def test_clean_up_empties_a_bucket_of_more_versions_than_one_page_holds(
     s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_bucket(s3)
-    for number in range(1_100):
-        s3.put_object(**LAKE, Key=str(number % 700), Body=b"")
+    keys = [str(number) for number in range(100)]
+    for key in keys:
+        s3.put_object(**LAKE, Key=key, Body=b"")
+    # Each deletion leaves a version, too: a marker.
+    for _ in range(10):
+        s3.delete_objects(**LAKE, Delete={"Objects": [{"Key": key} for key in keys]})
+    assert s3.list_object_versions(**LAKE)["IsTruncated"]
 
     assert clean_up(monkeypatch)[0] == "SUCCESS"
     assert versions(s3) == 0

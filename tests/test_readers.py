@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,9 +87,13 @@ class Shop:
         self.states.append(self.reader.ask_all())
 
 
-@pytest.fixture
-def shop(lab: Lab, tmp_path: Any) -> Shop:
-    return Shop(BookmarkedJob(lab, tmp_path / "bookmark.json"))
+@pytest.fixture(scope="module")
+def shop(new_lab: Callable[[], Lab], tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """After a first run over three dates, whose tables all tests add to."""
+    shop = Shop(BookmarkedJob(new_lab(), tmp_path_factory.mktemp("shop") / "bookmark.json"))
+    shop.bring(0, 1, 2)
+    shop.run()
+    return shop
 
 
 class Poll:
@@ -108,8 +113,6 @@ class Poll:
 
 def test_every_answer_is_a_state_between_two_runs_at_each_step_of_publishing(shop: Shop) -> None:
     shop.bring(0)
-    shop.run()
-    shop.bring(0)
     poll = Poll(shop.reader)
     shop.run(poll)
     before, after = shop.states[-2:]
@@ -122,8 +125,6 @@ def test_every_answer_is_a_state_between_two_runs_at_each_step_of_publishing(sho
 
 def test_each_date_is_old_or_new_at_each_step_of_publishing_several(shop: Shop) -> None:
     """A table's dates are published one by one: what adds them up may have some of each."""
-    shop.bring(0, 1, 2)
-    shop.run()
     shop.bring(0, 1, 2)
     daily_funnel = (
         "select event_date, product_id, category, views, add_to_carts, purchases"
@@ -203,8 +204,6 @@ class Poller(threading.Thread):
 
 
 def poll_during(shop: Shop, runs: int) -> Poller:
-    shop.bring(0)
-    shop.run()
     poller = Poller(shop)
     poller.start()
     for _ in range(runs):
