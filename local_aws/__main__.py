@@ -181,4 +181,8 @@ def _port(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written and stopped: Python would take apart for a second what moto has imported.
+    os._exit(code)

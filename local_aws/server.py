@@ -13,12 +13,12 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.core.base_backend import BackendDict
-from moto.core.config import default_user_config
 from moto.core.exceptions import JsonRESTError
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -32,8 +32,11 @@ from local_aws.httpd import Server
 from local_aws.iam import enforcement
 from local_aws.snapshots import Snapshots
 
+# A stop waits for so long at most until no more connections are taken.
+POLL_SECONDS = 0.05
 EXTENSIONS = (
     "answers",
+    "iam.managed",
     "s3",
     "awslambda",
     "cloudformation",
@@ -160,7 +163,8 @@ def start(
         enforcement.begin()
         on_failure.pop_all()
     snapshots.start()
-    threading.Thread(target=server.serve_forever, name="local-aws", daemon=True).start()
+    serve = partial(server.serve_forever, poll_interval=POLL_SECONDS)
+    threading.Thread(target=serve, name="local-aws", daemon=True).start()
     endpoint_url = settings.current().endpoint_url
     directory.publish(endpoint_url)
     return RunningServer(endpoint_url, server, directory, snapshots)
@@ -168,7 +172,6 @@ def start(
 
 def install_extensions() -> None:
     """Make moto's backends execute: every module of `EXTENSIONS` extends its own service."""
-    default_user_config["iam"]["load_aws_managed_policies"] = True
     for name in EXTENSIONS:
         importlib.import_module(f"local_aws.{name}").install()
 

@@ -7,6 +7,7 @@ exactly what the same calls by a client would have made.
 from __future__ import annotations
 
 import functools
+import threading
 import uuid
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -220,11 +221,18 @@ def as_text(value: Any) -> Any:
 
 @functools.lru_cache
 def _client(endpoint_url: str, service: str, region: str) -> Any:
-    return boto3.session.Session().client(
-        service,
-        region_name=region,
-        endpoint_url=endpoint_url,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - any will do
-        config=Config(read_timeout=LONGEST_LAMBDA_SECONDS + 30, retries={"total_max_attempts": 1}),
-    )
+    once = Config(read_timeout=LONGEST_LAMBDA_SECONDS + 30, retries={"total_max_attempts": 1})
+    with _creating:
+        return _session().client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - any will do
+            config=once,
+        )
+
+
+# A session reads what its clients have in common once; only one thread at a time may use it.
+_session = functools.cache(boto3.session.Session)
+_creating = threading.Lock()

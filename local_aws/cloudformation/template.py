@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,6 +79,12 @@ def parse(body: str) -> Template:
     Raises:
         ValidationError: It is neither YAML nor JSON, or no template.
     """
+    return copy.deepcopy(_parsed(body))
+
+
+# An action reads its template several times, and all of a template takes a third of a second.
+@functools.lru_cache(maxsize=8)
+def _parsed(body: str) -> Template:
     try:
         template = yaml.load(body, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:

@@ -6,6 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 from stack_steps import bucket, create, reason_of, status_of, template
 
+from local_aws.cloudformation.template import parse
+
 pytestmark = pytest.mark.slow
 
 
@@ -16,6 +18,13 @@ Parameters:
   Mode: {Type: String, Default: A, AllowedValues: [A, B]}
 Resources: {Logs: {Type: "AWS::Logs::LogGroup"}}
 """
+
+
+def test_who_reads_a_template_may_change_what_was_read() -> None:
+    parse(PARAMETERS % "Default: a")["Resources"].clear()
+    assert parse(PARAMETERS % "Default: a")["Resources"] == {
+        "Logs": {"Type": "AWS::Logs::LogGroup"}
+    }
 
 
 @pytest.mark.parametrize(
