@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 MOST_BYTES = 1 << 20
+# What a command reads of its service before it sends anything.
+SERVICES = ("athena", "cloudformation", "cloudwatch", "events", "glue", "lambda", "logs", "s3")
+MODELS = ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2")
 
 CLIENT = """\
 #!{python} -ISE
@@ -51,6 +54,10 @@ def main(path: str, command: str) -> None:
     from awscli.clidriver import create_clidriver
 
     driver = create_clidriver()
+    loader = driver.session.get_component("data_loader")
+    for model in MODELS:
+        for service in {*SERVICES} & {*loader.list_available_services(model)}:
+            loader.load_service_model(service, model)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)

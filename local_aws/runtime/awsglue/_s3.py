@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore.session
+from botocore.loaders import Loader, create_loader
 
 from awsglue._bookmark import S3File
 
@@ -28,9 +30,16 @@ def list_files(paths: tuple[str, ...], *, recurse: bool) -> list[S3File]:
 def _client() -> Any:
     """S3, whose times botocore would parse in any form: that is most of what a listing takes."""
     core = botocore.session.get_session()
+    core.register_component("data_loader", _loader())
     factory = core.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=datetime.fromisoformat)
     return boto3.Session(botocore_session=core).client("s3")
+
+
+@cache
+def _loader() -> Loader:
+    """Of botocore's models: a session that runs jobs again and again reads them once."""
+    return create_loader()
 
 
 def _below(client: Any, path: str, recurse: bool) -> Iterator[S3File]:
