@@ -21,10 +21,9 @@ Resources: {Logs: {Type: "AWS::Logs::LogGroup"}}
 
 
 def test_who_reads_a_template_may_change_what_was_read() -> None:
-    parse(PARAMETERS % "Default: a")["Resources"].clear()
-    assert parse(PARAMETERS % "Default: a")["Resources"] == {
-        "Logs": {"Type": "AWS::Logs::LogGroup"}
-    }
+    body = PARAMETERS % "Default: a"
+    parse(body)["Resources"].clear()
+    assert parse(body)["Resources"] == {"Logs": {"Type": "AWS::Logs::LogGroup"}}
 
 
 @pytest.mark.parametrize(
