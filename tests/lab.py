@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from collections import Counter
@@ -198,13 +199,20 @@ class Lab:
                     DatabaseName=database, TableName=table, PartitionsToDelete=chunk
                 )
         for bucket in (self.outputs["SourceBucketName"], self.outputs["AnalyticsOutputBucket"]):
-            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-                found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-                objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-                if objects:
-                    s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+            self._wipe_bucket(s3, bucket)
         self.files.clear()
         self.pending.clear()
+
+    def _wipe_bucket(self, s3: Any, bucket: str) -> None:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            if objects:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        # Of a write without rows Spark leaves a folder, where a run of the same id would find it.
+        for path in sorted((self.s3_dir / bucket).rglob("*"), reverse=True):
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
     def expected(self) -> oracle.Tables:
         """What the oracle says of every file that was put."""

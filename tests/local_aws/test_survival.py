@@ -228,13 +228,13 @@ def test_two_live_side_by_side_in_directories_of_their_own(
         with running(tmp_path / "other") as third:
             assert "Another embedded AWS is using" in third.line
             assert third.process.wait(60) == 2
-        check_large_object(other, 64 * MB, limit_mb=256)
+        check_large_object(other, 48 * MB, limit_mb=32)
 
 
 @pytest.mark.soak
 def test_two_gigabytes_of_objects_are_never_in_memory(tmp_path: Path) -> None:
     with running(tmp_path / "aws") as aws:
-        check_large_object(aws, 2048 * MB, limit_mb=256)
+        check_large_object(aws, 2048 * MB, limit_mb=32)
 
 
 def check_large_object(aws: Aws, size: int, limit_mb: int) -> None:
@@ -242,7 +242,7 @@ def check_large_object(aws: Aws, size: int, limit_mb: int) -> None:
     s3, where = aws.client("s3"), {"LocationConstraint": "us-west-2"}
     s3.create_bucket(Bucket="large", CreateBucketConfiguration=where)
     before = aws.memory_mb()
-    transfer = TransferConfig(multipart_chunksize=8 * MB, max_concurrency=4)
+    transfer = TransferConfig(multipart_chunksize=5 * MB, max_concurrency=1)
     s3.upload_fileobj(Pattern(size), "large", "one", Config=transfer)
     s3.copy_object(Bucket="large", Key="two", CopySource="large/one")
     body = s3.get_object(Bucket="large", Key="two")["Body"]
