@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHECKS := .venv-checks
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Each worker has an embedded AWS and a Spark session of its own, some 2 GB.
+# Each worker has an embedded AWS and a Spark session of its own, up to 3 GB.
 WORKERS ?= 2
 # In the order that conftest.py gives: by itself xdist begins with the files of many quick tests.
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -16,7 +16,7 @@ from typing import Any
 import aws_cli
 import pytest
 from botocore.exceptions import ClientError
-from lab import SHORT_RUNS, Lab, client_of
+from lab import SHORT_RUNS, WARM_SESSION, Lab, client_of
 from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
 
@@ -149,7 +149,7 @@ def client(endpoint: str) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def spark(data_dir: Path, endpoint: str) -> Iterator[SparkSession]:
     """One warm session on the embedded AWS's store; labs mount their buckets into it."""
-    with session.warm_session(data_dir / "s3", SHORT_RUNS) as warm:
+    with session.warm_session(data_dir / "s3", WARM_SESSION) as warm:
         yield warm
 
 

@@ -64,7 +64,7 @@ def test_a_run_without_new_files_publishes_only_its_ledger_row(lab: Lab) -> None
     assert len(lab.rows(etl.LEDGER)) == 2
 
 
-@pytest.mark.parametrize("looked_up", [0, etl.LOOKED_UP])
+@pytest.mark.parametrize("looked_up", [0, pytest.param(etl.LOOKED_UP, marks=pytest.mark.soak)])
 def test_the_same_batch_delivered_again_adds_no_event(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, looked_up: int
 ) -> None:

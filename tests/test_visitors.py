@@ -99,14 +99,10 @@ def test_a_date_has_a_partition_for_each_hour_and_each_run_of_the_last(lab: Lab)
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("site", "moment"),
-    [
-        pytest.param(MOVE, "before", marks=pytest.mark.soak),
-        (MOVE, "after"),
-        pytest.param(WITHDRAW, "torn", marks=pytest.mark.soak),
-        pytest.param(WITHDRAW, "after", marks=pytest.mark.soak),
-    ],
+    [(MOVE, "before"), (MOVE, "after"), (WITHDRAW, "torn"), (WITHDRAW, "after")],
     ids=["not begun", "nothing withdrawn", "half withdrawn", "all withdrawn"],
 )
 def test_a_run_killed_while_it_merges_is_healed_by_the_next(
