@@ -141,9 +141,9 @@ class Requests:
     """S3 requests by what causes them, each as (PUT class, GET class).
 
     Attributes:
-        of_run, of_file, of_silver: Of the job's own client, in a run, for each file it reads and
-            each silver file it writes: counted in runs of one and of three files on the embedded
-            AWS.
+        of_run, of_hour, of_file, of_silver: Of the job's own client, in a run that is not the
+            first of its date, for each hour that it touches, each file it reads and each silver
+            file it writes: counted in runs of one and of three files on the embedded AWS.
         of_path: Of Spark, for a partition that it reads: exists() asks HEAD and LIST, and the
             listing is another LIST, by the sources of Spark 3.5 and of Hadoop's S3A.
         of_read, of_write: Of Spark, for a data file: assumed, with a committer that renames.
@@ -153,7 +153,8 @@ class Requests:
             replaces. All counted.
     """
 
-    of_run: tuple[float, float] = (21, 12)
+    of_run: tuple[float, float] = (33, 22)
+    of_hour: tuple[float, float] = (1, 1)
     of_file: tuple[float, float] = (0, 1)
     of_silver: tuple[float, float] = (0, 2)
     of_path: tuple[float, float] = (2, 1)
@@ -161,7 +162,7 @@ class Requests:
     of_write: tuple[float, float] = (10, 8)
     of_replaced: tuple[float, float] = (1, 0)
     files_in_path: float = 3
-    written: float = 8
+    written: float = 3
     replaced: float = 7
 
 
@@ -268,19 +269,17 @@ def break_even_minutes(plan: Plan, measured: Measured) -> float:
 
 
 def paths_read(plan: Plan) -> float:
-    """Published partitions that an average run reads, however many days of history there are.
+    """Partitions that Spark reads in an average run, however many days of history there are.
 
     The visitors of the date have one for each hour that is over and each run of this one, silver
-    has one for each run of the hour. Gold and the funnel's part of the totals are read from the
-    second run of the date on, the totals always, with what the funnel now is.
+    has one for each run of the hour. What gold is made of the job's own client reads.
     """
     before = max(0, (plan.runs_a_day / 24 - 1) / 2)  # in its hour, on average
     # The first run of an hour reads the visitors of the last one twice, to merge them.
     merged = 1 if plan.runs_a_day > 24 else 0
-    visitors = (min(plan.runs_a_day, 24) - 1) / 2 + before + 1 + merged
-    gold = (len(etl.DAILY_GOLD) + 1) * (1 - 1 / plan.runs_a_day) + 2
-    # Silver and rollups of the run itself are read again.
-    return plan.files + before + 2 * plan.hours + visitors + gold
+    visitors = (min(plan.runs_a_day, 24) - 1) / 2 + before + merged
+    # Bronze and silver of the run itself are read again, its new visitors only if a run died.
+    return plan.files + before + plan.hours + visitors
 
 
 def silver_files(plan: Plan) -> float:
@@ -300,6 +299,7 @@ def requests_per_run(plan: Plan, counted: Requests) -> tuple[float, float]:
     manifests = (1, 1)  # the page that has the oldest, and that one
     times = (
         (1, counted.of_run),
+        (plan.hours, counted.of_hour),
         (plan.files, counted.of_file),
         (silver, counted.of_silver),
         (counted.written + plan.files + silver, counted.of_write),

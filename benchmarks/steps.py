@@ -40,9 +40,10 @@ def programs(shop: Workshop, events: int) -> dict[str, Callable[[], None]]:
     read = spark.read.option("recursiveFileLookup", "true").text(path)
     lines = etl.lines_of(read.selectExpr("value as col0", "_metadata.file_path as source_file"))
     spread = lines.repartition(cores, "line")
-    parsed = etl.parsed(spread, path, "a nonce")
+    parsed = etl.parsed(spread, "a nonce")
     partitions = view.published(etl.BRONZE)
-    files = etl.files_frame(spark, [one.values[-1] for one in partitions], view.options)
+    by_uri = {etl.folder_value(one.location): one.values[-1] for one in partitions}
+    files = etl.files_frame(spark, by_uri, view.options)
     bronze = view.read(spark, etl.BRONZE, partitions)
     judged = etl.judged(etl.typed(bronze.join(F.broadcast(files), "source", "left")))
     target = (shop.scratch / "steps").as_uri()

@@ -33,10 +33,12 @@ from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial, reduce
 from typing import Any
 
 import boto3
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -184,31 +186,27 @@ def lines_of(frame: DataFrame) -> DataFrame:
     )
 
 
-def source_expression(source_path: str) -> str:
-    """The identity of a line's file: its name where the key follows from it, else its whole key."""
+def source_of_file(uri: str, source_path: str) -> str:
+    """The identity of a line's file, by the URI that the reader attached."""
     bucket, prefix = split_s3(source_path)
-    key = "source_file"
-    for scheme in ("s3", "s3a"):
-        root = f"{scheme}://{bucket}/"
-        rest = f"substring(source_file, {len(root) + 1})"
-        key = f"if(startswith(source_file, {quoted(root)}), {rest}, {key})"
-    name = f"substring_index({key}, '/', -1)"
-    folders = (("year", 8, 4), ("month", 12, 2), ("day", 14, 2), ("hour", 17, 2), ("minute", 19, 2))
-    parts = (f"'{label}=', substring({name}, {at}, {size}), '/'" for label, at, size in folders)
-    expected = f"concat({quoted(prefix)}, {', '.join(parts)}, {name})"
-    return f"if({key} = {expected}, {name}, {key})"
+    for root in (f"s3://{bucket}/", f"s3a://{bucket}/"):
+        if uri.startswith(root):
+            return source_of(uri.removeprefix(root), prefix)
+    return uri
 
 
 def source_of(key: str, prefix: str) -> str:
-    """What `source_expression` says of an object's key below the source prefix."""
+    """The identity of a source file: its name where the key follows from it, else its whole key."""
     name = key.rpartition("/")[2]
     folders = (("year", 7, 11), ("month", 11, 13), ("day", 13, 15), ("hour", 16, 18))
     path = "".join(f"{label}={name[start:end]}/" for label, start, end in folders)
     return name if key == f"{prefix}{path}minute={name[18:20]}/{name}" else key
 
 
-def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
+def parsed(lines: DataFrame, nonce: str) -> DataFrame:
     """The nine fields as received, or the whole line where it is not one JSON object.
+
+    `source` is the file's URI: to cut a name out of it, line by line, costs as much as parsing.
 
     A line that holds more than the nine fields, or one of them twice, is also kept whole, as
     `extended_record`. What JSON writes as a number with a fraction or an exponent, Spark keeps as
@@ -235,7 +233,7 @@ def parsed(lines: DataFrame, source_path: str, nonce: str) -> DataFrame:
     )
     json = f"from_json(line, '{schema}', {strict}, 'columnNameOfCorruptRecord', 'corrupt_record'))"
     return (
-        lines.selectExpr("line", f"{source_expression(source_path)} as source", f"{json} as json")
+        lines.selectExpr("line", "source_file as source", f"{json} as json")
         .selectExpr("*", f"line = {written_out('json')} as is_plain")
         .selectExpr("*", f"{is_object} as is_object")
         .selectExpr(
@@ -302,11 +300,15 @@ def source_partition(source: str) -> tuple[str, ...]:
     return (*hour, source)
 
 
-def files_frame(spark: SparkSession, sources: Sequence[str], options: Options) -> DataFrame:
-    """One row per source: `source`, its position `file_id`, and the bounds of a valid timestamp."""
+def files_frame(spark: SparkSession, files: dict[str, str], options: Options) -> DataFrame:
+    """One row per file: its URI as `source`, its position `file_id`, the bounds of a valid time.
+
+    Args:
+        files: The identity of each file by its URI.
+    """
     rows: list[dict[str, Any]] = []
-    for file_id, source in enumerate(sources):
-        row: dict[str, Any] = {"source": source, "file_id": file_id}
+    for file_id, (uri, source) in enumerate(files.items()):
+        row: dict[str, Any] = {"source": uri, "file_id": file_id}
         if when := source_time(source):
             row["earliest"] = when - timedelta(days=options.max_event_age_days)
             row["latest"] = when + timedelta(days=options.max_event_lead_days)
@@ -454,32 +456,29 @@ LOOKED_UP = 1_000_000
 
 
 def known_of(events: DataFrame, known: DataFrame) -> DataFrame:
-    """Those ids of the known events that the batch has too.
+    """Those ids of the known events that the batch has too, and perhaps a few that it has not.
 
     Late in an hour those that the lake has are many more than a batch brings, so they are not
-    shuffled but looked up; by a hash, as in `new_visitors`.
+    shuffled but looked up, by a hash: Spark finds a single long several times as fast as a text.
     """
     return sql(
         """
-        select /*+ broadcast(events) */ known.event_id
-        from {known} as known left semi join {events} as events
-            on xxhash64(known.event_id) = xxhash64(events.event_id)
-            and startswith(known.event_id, events.event_id)
+        select /*+ broadcast(hashes) */ event_id
+        from {known} left semi join (select xxhash64(event_id) as hash from {events}) as hashes
+            on xxhash64(event_id) = hash
         """,
         events=events,
         known=known,
     )
 
 
-def silver_rows(new_events: DataFrame, files: DataFrame) -> DataFrame:
-    return sql(
-        f"""
-        select /*+ broadcast(files) */ event_id, event_timestamp, {", ".join(RAW_FIELDS[1:])},
-            revenue, source, event_date, event_hour
-        from {{events}} join {{files}} as files using (file_id)
-        """,
-        events=new_events,
-        files=files,
+def silver_rows(new_events: DataFrame, sources: Sequence[str]) -> DataFrame:
+    """Silver's columns and keys; `sources` are in the order of `file_id`."""
+    names = f"from_json({quoted(json.dumps(sources))}, 'array<string>')"
+    return new_events.selectExpr(
+        *("event_id", "event_timestamp", *RAW_FIELDS[1:], "revenue"),
+        f"element_at({names}, file_id + 1) as source",
+        *("event_date", "event_hour"),
     )
 
 
@@ -512,7 +511,7 @@ def visitors(events: DataFrame) -> DataFrame:
     return sql(
         """
         select distinct kind, id, event_date
-        from {events} lateral view
+        from (select distinct user_id, session_id, event_date from {events}) lateral view
             explode(map('user', user_id, 'session', session_id)) visitor as kind, id
         """,
         events=events,
@@ -535,22 +534,17 @@ def visitors_by_run(silver: DataFrame) -> DataFrame:
 def new_visitors(found: DataFrame, known: DataFrame) -> DataFrame:
     """Those visitors that their date does not have yet.
 
-    Late in the day those it has are many more than a batch brings, so they are looked up in the
-    batch's and not shuffled. Spark looks up a single long several times as fast as three values:
-    the join is by a hash, and what must be equal besides is put in words that it does not take for
-    more keys. Neither kind begins like the other.
+    Late in the day those it has are many more than a batch brings, so they are first looked up in
+    the batch's by a hash, as in `known_of`.
     """
     return sql(
         """
         select kind, id, event_date
         from {found} left anti join (
-            select /*+ broadcast(found) */ known.kind, known.id, known.event_date
-            from {known} as known left semi join {found} as found
-                on xxhash64(known.event_date, known.kind, known.id)
-                    = xxhash64(found.event_date, found.kind, found.id)
-                and startswith(known.id, found.id) and length(known.id) - length(found.id) = 0
-                and startswith(known.kind, found.kind)
-                and datediff(known.event_date, found.event_date) = 0
+            select /*+ broadcast(hashes) */ kind, id, event_date
+            from {known} left semi join (
+                select xxhash64(event_date, kind, id) as hash from {found}
+            ) as hashes on xxhash64(event_date, kind, id) = hash
         ) using (event_date, kind, id)
         """,
         found=found,
@@ -575,76 +569,25 @@ def merged_visitors(old: DataFrame, targets: DataFrame) -> DataFrame:
     )
 
 
-# Gold: the answers. All but rates and ranks are sums, so gold of a date is made of parts: what is
-# published of it and what a run adds, or else all of the date's rollups.
-
-
-def sums(names: Iterable[str]) -> str:
-    """Sums of columns, each under the column's name."""
-    return ", ".join(f"sum({name}) as {name}" for name in names)
-
-
-FUNNEL_COUNTS = ("views", "add_to_carts", "purchases")
-
-
-def funnel_parts(products: DataFrame) -> DataFrame:
+def unique_visitors(people: DataFrame) -> DataFrame:
+    """How many users and sessions each date has; some may be there twice."""
     return sql(
         """
-        select product_id, category, page_views as views, add_to_carts, purchases, event_date
-        from {products} where product_id is not null and event_count > searches
+        select event_date, count_if(kind = 'user') as unique_users,
+            count_if(kind = 'session') as unique_sessions
+        from (select distinct kind, id, event_date from {people})
+        group by event_date
         """,
-        products=products,
+        people=people,
     )
 
 
-def conversion_funnel(parts: DataFrame) -> DataFrame:
-    """Views, carts, purchases and their rates per date and product."""
+# Gold: the answers. All but rates and ranks are sums, so gold of a date is made of parts: what is
+# published of it and what a run adds, or else all of the date's rollups. Rollups are a few thousand
+# rows, however many events they are of: here in the driver adding them up takes milliseconds, where
+# each of Spark's queries takes tenths of a second.
 
-    def rate(part: str, whole: str) -> str:
-        ratio = f"cast(sum({part}) as decimal(18,0)) / nullif(sum({whole}), 0)"
-        return f"try_cast({ratio} as decimal(10,4))"
-
-    return sql(
-        f"""
-        select product_id, category,
-            {sums(FUNNEL_COUNTS)},
-            {rate("add_to_carts", "views")} as view_to_cart_conversion,
-            {rate("purchases", "views")} as view_to_purchase_conversion,
-            {rate("purchases", "add_to_carts")} as cart_to_purchase_conversion,
-            event_date
-        from {{parts}}
-        group by product_id, category, event_date
-        """,
-        parts=parts,
-    )
-
-
-def revenue_parts(products: DataFrame) -> DataFrame:
-    return products.selectExpr(
-        "event_hour",
-        "revenue as total_revenue",
-        "purchases as transaction_count",
-        "event_date",
-    )
-
-
-def total(amounts: str) -> str:
-    """SQL of a sum of money: null where it, or one of its parts, does not fit decimal(18,2)."""
-    return f"try_cast(if(count({amounts}) = count(*), sum({amounts}), null) as decimal(18,2))"
-
-
-def hourly_revenue(parts: DataFrame) -> DataFrame:
-    return sql(
-        f"""
-        select event_hour, {total("total_revenue")} as total_revenue,
-            sum(transaction_count) as transaction_count, event_date
-        from {{parts}}
-        group by event_hour, event_date
-        """,
-        parts=parts,
-    )
-
-
+FUNNEL_COUNTS = ("views", "add_to_carts", "purchases")
 CATEGORY_COUNTS = (
     "event_count",
     "page_views",
@@ -653,83 +596,135 @@ CATEGORY_COUNTS = (
     "purchases",
     "searches",
 )
+VISITOR_COUNTS = ("unique_users", "unique_sessions")
+MONEY = pa.decimal128(18, 2)
+MOST_MONEY = Decimal("9999999999999999.99")
+MOST_RATE = 9_999_999_999
 
 
-def category_parts(products: DataFrame) -> DataFrame:
-    category = "coalesce(category, 'uncategorized') as category"
-    return products.selectExpr(category, *CATEGORY_COUNTS, "revenue", "event_date")
+def summed(parts: pa.Table, by: Sequence[str], counts: Sequence[str], money: str = "") -> pa.Table:
+    """Sums of counts and of an amount of money, by some columns.
+
+    A sum of money is null where it, or one of its parts, does not fit decimal(18,2).
+    """
+    wanted: list[tuple[Any, ...]] = [(name, "sum") for name in counts]
+    if money:
+        wide = parts[money].cast(pa.decimal128(38, 2))
+        parts = parts.set_column(parts.schema.get_field_index(money), money, wide)
+        wanted.append((money, "sum", pc.ScalarAggregateOptions(skip_nulls=False)))
+    grouped = parts.group_by(list(by), use_threads=False).aggregate(wanted)
+    columns = {name: grouped[name] for name in by}
+    columns |= {name: grouped[f"{name}_sum"] for name in counts}
+    if money:
+        columns[money] = fitting(grouped[f"{money}_sum"], MOST_MONEY, MONEY)
+    return pa.table(columns)
 
 
-def category_performance(parts: DataFrame) -> DataFrame:
-    return sql(
-        f"""
-        select category, {sums(CATEGORY_COUNTS)},
-            {total("revenue")} as revenue, event_date
-        from {{parts}}
-        group by category, event_date
-        """,
-        parts=parts,
+def fitting(values: pa.ChunkedArray, most: int | Decimal, kind: pa.DataType) -> pa.ChunkedArray:
+    """The values as a type; null where they are more than it holds."""
+    return pc.if_else(pc.less_equal(pc.abs(values), most), values, None).cast(kind)
+
+
+def funnel_parts(products: pa.Table) -> pa.Table:
+    is_viewed = pc.greater(products["event_count"], products["searches"])
+    shown = products.filter(pc.and_(is_viewed, pc.is_valid(products["product_id"])))
+    counts = dict(zip(FUNNEL_COUNTS, ("page_views", "add_to_carts", "purchases"), strict=True))
+    kept = {name: name for name in ("product_id", "category", "event_date")} | counts
+    return pa.table({name: shown[column] for name, column in kept.items()})
+
+
+def conversion_funnel(parts: pa.Table) -> pa.Table:
+    """Views, carts, purchases and their rates per date and product."""
+    funnel = summed(parts, ("product_id", "category", "event_date"), FUNNEL_COUNTS)
+    rates = {
+        "view_to_cart_conversion": ("add_to_carts", "views"),
+        "view_to_purchase_conversion": ("purchases", "views"),
+        "cart_to_purchase_conversion": ("purchases", "add_to_carts"),
+    }
+    for name, (part, whole) in rates.items():
+        funnel = funnel.append_column(name, rate(funnel[part], funnel[whole]))
+    return funnel
+
+
+def rate(part: pa.ChunkedArray, whole: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Part of whole as decimal(10,4), rounded half up; null where there is no whole.
+
+    In whole ten thousandths, since neither doubles nor Arrow's division of decimals round so.
+    """
+    doubled = pc.multiply(pc.if_else(pc.equal(whole, 0), None, whole), 2)
+    found = pc.divide(pc.add(pc.multiply(part, 20_000), pc.divide(doubled, 2)), doubled)
+    known = pc.if_else(pc.less_equal(found, MOST_RATE), found, None).cast(pa.decimal128(19, 0))
+    return pc.multiply(known, Decimal("0.0001")).cast(pa.decimal128(10, 4))
+
+
+def revenue_parts(products: pa.Table) -> pa.Table:
+    kept = {"total_revenue": "revenue", "transaction_count": "purchases"}
+    kept |= {name: name for name in ("event_hour", "event_date")}
+    return pa.table({name: products[column] for name, column in kept.items()})
+
+
+def hourly_revenue(parts: pa.Table) -> pa.Table:
+    return summed(parts, ("event_hour", "event_date"), ("transaction_count",), "total_revenue")
+
+
+def category_parts(products: pa.Table) -> pa.Table:
+    category = pc.fill_null(products["category"], "uncategorized")
+    kept = products.select([*CATEGORY_COUNTS, "revenue", "event_date"])
+    return kept.append_column("category", category)
+
+
+def category_performance(parts: pa.Table) -> pa.Table:
+    return summed(parts, ("category", "event_date"), CATEGORY_COUNTS, "revenue")
+
+
+def activity_parts(products: pa.Table, visitors_found: pa.Table) -> pa.Table:
+    """What events and visitors add to a date; each visitor is counted once."""
+    none = pa.array([0], pa.int64())
+
+    def zeros(table: pa.Table) -> pa.Array:
+        return none.take(pa.array([0] * table.num_rows, pa.int64()))
+
+    of_events = {name: zeros(products) for name in VISITOR_COUNTS}
+    of_events |= {"total_events": products["event_count"], "event_date": products["event_date"]}
+    of_visitors = {name: visitors_found[name] for name in (*VISITOR_COUNTS, "event_date")}
+    of_visitors["total_events"] = zeros(visitors_found)
+    return pa.concat_tables(
+        [pa.table(of_events), pa.table(of_visitors).select([*of_events])],
     )
 
 
-def activity_parts(products: DataFrame, daily_visitors: DataFrame) -> DataFrame:
-    """The visitors given are each there once, so unique counts are plain counts."""
-    return sql(
-        """
-        select cast(kind = 'user' as bigint) as unique_users,
-            cast(kind = 'session' as bigint) as unique_sessions, 0L as total_events, event_date
-        from {visitors}
-        union all
-        select 0L, 0L, event_count, event_date from {products}
-        """,
-        visitors=daily_visitors,
-        products=products,
-    )
-
-
-def user_activity(parts: DataFrame) -> DataFrame:
+def user_activity(parts: pa.Table) -> pa.Table:
     """Unique users, unique sessions and events per date."""
-    return sql(
-        """
-        select sum(unique_users) as unique_users, sum(unique_sessions) as unique_sessions,
-            sum(total_events) as total_events, event_date
-        from {parts} group by event_date
-        """,
-        parts=parts,
-    )
+    return summed(parts, ("event_date",), (*VISITOR_COUNTS, "total_events"))
 
 
-def product_totals(parts: DataFrame) -> DataFrame:
+def product_totals(parts: pa.Table) -> pa.Table:
     """Views, carts and purchases per product, of all time."""
-    return sql(
-        f"""
-        select product_id, category, {sums(FUNNEL_COUNTS)}, 'all_time' as period
-        from {{parts}}
-        group by product_id, category
-        """,
-        parts=parts,
-    )
+    totals = summed(parts, ("product_id", "category"), FUNNEL_COUNTS)
+    return totals.append_column("period", pa.array(["all_time"] * totals.num_rows, pa.string()))
 
 
-def taken_away(parts: DataFrame) -> DataFrame:
+def taken_away(parts: pa.Table) -> pa.Table:
     """Parts that bring sums back to what they were without them."""
-    counts = (f"-{name} as {name}" for name in FUNNEL_COUNTS)
-    return parts.selectExpr("product_id", "category", *counts)
+    for position, name in enumerate(parts.column_names):
+        if name in FUNNEL_COUNTS:
+            parts = parts.set_column(position, name, pc.negate(parts[name]))
+    return parts
 
 
-def top_products(totals: DataFrame) -> DataFrame:
+def top_products(totals: pa.Table) -> pa.Table:
     """The ten most viewed products of all time; ties by product_id, then category."""
-    return sql(
-        """
-        select row_number() over (order by view_count desc, product_id, category) as rank,
-            product_id, category, view_count, period
-        from (
-            select product_id, category, views as view_count, period
-            from {totals} where views > 0
-            order by view_count desc, product_id, category limit 10
-        )
-        """,
-        totals=totals,
+    viewed = totals.filter(pc.greater(totals["views"], 0))
+    order = [("views", "descending"), ("product_id", "ascending"), ("category", "ascending")]
+    ten = viewed.sort_by(order).slice(0, 10)
+    return pa.table(
+        {
+            "rank": pa.array(range(1, ten.num_rows + 1), pa.int32()),
+            "product_id": ten["product_id"],
+            "category": ten["category"],
+            "view_count": ten["views"],
+            "period": ten["period"],
+        }
     )
 
 
@@ -875,9 +870,13 @@ class Table:
     storage: dict[str, Any] = field(repr=False)
 
     @property
+    def types(self) -> dict[str, str]:
+        """Catalog types of all columns, the partition keys last."""
+        return {**self.columns, **self.keys}
+
+    @property
     def ddl(self) -> str:
-        everything = {**self.columns, **self.keys}
-        return ", ".join(f"`{name}` {kind}" for name, kind in everything.items())
+        return ", ".join(f"`{name}` {kind}" for name, kind in self.types.items())
 
 
 @dataclass(frozen=True)
@@ -897,6 +896,11 @@ class Written:
     rows: int = 0
     bytes: int = 0
     rules_failed: tuple[str, ...] = ()
+
+
+# Columns that Parquet is not to make dictionaries of: most of their values come once, so that a
+# dictionary is given up when it has grown too large, and the files come out larger by it.
+NEARLY_UNIQUE = ("timestamp", "event_id", "event_timestamp", "user_id", "session_id")
 
 
 class Lake:
@@ -1017,6 +1021,26 @@ class Lake:
             .parquet(*sorted(found.location for found in partitions))
         )
 
+    def read_small(self, name: str, partitions: Iterable[Partition]) -> pa.Table:
+        """The rows of partitions that are small at any scale: the table's columns and keys."""
+        table = self.tables[name]
+        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.types.items()])
+        with ThreadPoolExecutor(8) as pool:
+            parts = list(pool.map(lambda one: self._small(table, one), partitions))
+        return pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
+
+    def _small(self, table: Table, partition: Partition) -> pa.Table:
+        bucket, prefix = split_s3(partition.location)
+        files = []
+        for entry in self.objects(bucket, prefix):
+            if is_data(entry["Key"]):
+                body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                files.append(pq.read_table(io.BytesIO(body), columns=list(table.columns)))
+        rows = pa.concat_tables(files)
+        for key, value in zip(table.keys, partition.values, strict=True):
+            rows = rows.append_column(key, pa.array([value] * rows.num_rows, pa.string()))
+        return rows
+
     # writing
 
     def write(
@@ -1042,29 +1066,31 @@ class Lake:
             meant = Counts()
             frame = meant.of(frame, rows="count(*)")
         writer = frame.write.option("compression", "zstd")
+        for column in NEARLY_UNIQUE:
+            writer = writer.option(f"parquet.enable.dictionary#{column}", "false")
         if row_group_bytes:
             writer = writer.option("parquet.block.size", row_group_bytes)
         writer.partitionBy(*folders).parquet(self.prefix(name))
         return self._audited(name, meant["rows"])
 
-    def write_few(self, name: str, frame: DataFrame) -> Written:
-        """Write a frame that is a handful of rows at any scale: collected, a file per partition.
+    def write_small(self, name: str, rows: pa.Table) -> Written:
+        """Write rows that are few at any scale, from here: a file for each partition.
 
         Raises:
             CatalogError, AuditError: As `write`.
         """
         table = self.tables[name]
-        self._checked_types(table, frame)
-        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.columns.items()])
-        by_folder = defaultdict(list)
-        rows = [row.asDict() for row in frame.collect()]
-        for row in rows:
-            by_folder["".join(f"{key}={row[key]}/" for key in table.keys)].append(row)
-        bucket, prefix = split_s3(self.prefix(name))
-        for folder, content in by_folder.items():
-            columns = [{column: row[column] for column in table.columns} for row in content]
-            self.put(bucket, f"{prefix}{folder}part.parquet", pa.Table.from_pylist(columns, schema))
-        return self._audited(name, len(rows))
+        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.types.items()])
+        named = dict(zip(rows.schema.names, rows.schema.types, strict=True))
+        self._refuse_other_types(table, named, dict(zip(schema.names, schema.types, strict=True)))
+        rows = rows.select(schema.names).sort_by([(key, "ascending") for key in schema.names])
+        for values in rows.group_by(list(table.keys)).aggregate([]).to_pylist():
+            is_meant = [pc.equal(rows[key], value) for key, value in values.items()]
+            content = rows.filter(reduce(pc.and_, is_meant)).select(list(table.columns))
+            folder = "".join(f"{key}={value}/" for key, value in values.items())
+            bucket, prefix = split_s3(self.prefix(name))
+            self.put(bucket, f"{prefix}{folder}part.parquet", content)
+        return self._audited(name, rows.num_rows)
 
     def put(self, bucket: str, key: str, table: pa.Table) -> int:
         """Write one Parquet object; returns its bytes."""
@@ -1081,14 +1107,19 @@ class Lake:
 
     def _checked_types(self, table: Table, frame: DataFrame) -> dict[str, str]:
         types = dict(frame.dtypes)
-        wanted = {**table.columns, **{k: v for k, v in table.keys.items() if k in types}}
-        if types != wanted:
-            differing = sorted(set(types.items()) ^ set(wanted.items()))
+        keys = {name: kind for name, kind in table.keys.items() if name in types}
+        self._refuse_other_types(table, types, {**table.columns, **keys})
+        return types
+
+    def _refuse_other_types(
+        self, table: Table, found: dict[str, Any], wanted: dict[str, Any]
+    ) -> None:
+        if found != wanted:
+            differing = sorted({f"{name} {kind}" for name, kind in found.items() ^ wanted.items()})
             raise CatalogError(
                 f"The job and the catalog differ on {table.database}.{table.name}: {differing}. "
                 "Deploy the template of the same version as this job."
             )
-        return types
 
     def _inspect(self, name: str) -> Written:
         bucket, prefix = split_s3(self.prefix(name))
@@ -1113,7 +1144,8 @@ class Lake:
         # Spark escapes in partition folders what Hive does: %XX for single bytes.
         known = {key: urllib.parse.unquote(value) for key, _, value in pairs}
         if name in (BRONZE, QUARANTINE):
-            values = source_partition(known["source"])
+            source = source_of_file(known["source"], self.options.source_path)
+            values = source_partition(source)
         else:
             known.setdefault("run_id", self.run_id)
             values = tuple(known[key] for key in self.tables[name].keys)
@@ -1298,7 +1330,12 @@ def arrow_type(kind: str) -> pa.DataType:
     Raises:
         ValueError: It is not one of those that small tables have.
     """
-    simple = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64()}
+    simple = {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "bigint": pa.int64(),
+        "date": pa.date32(),
+    }
     if kind in simple:
         return simple[kind]
     if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
@@ -1316,6 +1353,11 @@ def split_s3(uri: str) -> tuple[str, str]:
     if not match:
         raise ValueError(f"{uri!r} is not an s3://bucket/prefix location")
     return match[1], match[2]
+
+
+def folder_value(location: str) -> str:
+    """The value that the last folder of a prefix is named by: Spark escapes it as Hive does."""
+    return urllib.parse.unquote(location.rstrip("/").rpartition("/")[2].partition("=")[2])
 
 
 def is_data(key: str) -> bool:
@@ -1353,7 +1395,7 @@ class Counts:
 
     def of(self, frame: DataFrame, **counts: str) -> DataFrame:
         """The same frame, counting: each count by an SQL aggregate."""
-        named = ", ".join(f"{count} as {name}" for name, count in counts.items())
+        named = ", ".join(f"{count} as `{name}`" for name, count in counts.items())
         return frame.observe(self._observation, F.expr(f"to_json(struct({named})) as counts"))
 
     def __getitem__(self, name: str) -> int:
@@ -1449,6 +1491,8 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 STAGES = ("bronze", "silver", "rollups", "gold", "publish")
+# Dates of a batch up to which visitors are counted date by date while they are written.
+COUNTED_DATES = 40
 # Partitions of each of the tables DAILY_GOLD.
 Gold = dict[str, list[Partition]]
 
@@ -1467,6 +1511,7 @@ class Run:
         self.lake = lake
         self.ledger = ledger
         self.published: dict[str, list[Partition]] = {}
+        self.visitors_found: dict[str, dict[str, int]] = {}
 
     def process(self, frame: DataFrame, unreadable: Sequence[str] = ()) -> Ledger:
         """Take a bookmarked read's frame through all layers and publish the result.
@@ -1508,7 +1553,8 @@ class Run:
         self._find_outdated(dates, alive)
         with self._stage("gold"):
             if silver:
-                self._write_daily_gold({day.isoformat() for day in alive}, defaultdict(list))
+                days = {day.isoformat() for day in alive}
+                self._write_daily_gold(days, days, defaultdict(list))
             self._write_top_products(anew=True)
         with self._stage("publish"):
             self._publish()
@@ -1537,10 +1583,9 @@ class Run:
 
     def _write_layers(self, lines: DataFrame) -> None:
         with self._stage("bronze"), failing_as_read_error():
-            sources = self._write_bronze(lines)
-        if not sources:
+            files = self._write_bronze(lines)
+        if not files:
             return
-        files = files_frame(self.spark, sources, self.lake.options)
         batch = None
         try:
             with self._stage("silver"):
@@ -1548,7 +1593,7 @@ class Run:
             if not hours:
                 return
             with self._stage("rollups"):
-                self._write_rollups(batch, hours)
+                self._write_product_hourly(hours)
             with self._stage("gold"):
                 dates = {hour.event_date for hour in hours}
                 self._write_gold(dates, self._settled(dates))
@@ -1564,7 +1609,8 @@ class Run:
         self.ledger.stage_seconds[name] = seconds
         print(f"stage {STAGES.index(name) + 1}/{len(STAGES)} {name}: {seconds:.1f} s", flush=True)
 
-    def _write_bronze(self, lines: DataFrame) -> list[str]:
+    def _write_bronze(self, lines: DataFrame) -> dict[str, str]:
+        """Write the lines; returns the identities of their files by URI."""
         nonce = hashlib.sha256(self.lake.run_id.encode()).hexdigest()
         received = Counts()
         counted = received.of(lines, rows="count(*)")
@@ -1573,20 +1619,20 @@ class Run:
         # dealt out in turn, they would be sorted first.
         if lines.rdd.getNumPartitions() < parallelism:
             counted = counted.repartition(parallelism, "line")
-        rows = parsed(counted, self.lake.options.source_path, nonce)
+        rows = parsed(counted, nonce)
         written = self.lake.write(BRONZE, rows, meant=received, row_group_bytes=8 << 20)
         self.ledger.lines = received["rows"]
         fit(self.spark, self.ledger.lines)
-        sources = sorted(found.values[-1] for found in written.partitions)
-        self.ledger.files = len(sources)
-        return sources
+        self.ledger.files = len(written.partitions)
+        return {folder_value(one.location): one.values[-1] for one in written.partitions}
 
-    def _write_silver(self, files: DataFrame) -> tuple[DataFrame, list[Any]]:
+    def _write_silver(self, files: dict[str, str]) -> tuple[DataFrame, list[Any]]:
         ledger = self.ledger
+        bounds = files_frame(self.spark, files, self.lake.options)
         bronze = self.lake.read(self.spark, BRONZE, self.lake.written(BRONZE).partitions)
         seen = Counts()
         counted = seen.of(
-            typed(bronze.join(F.broadcast(files), "source", "left")).transform(judged),
+            typed(bronze.join(F.broadcast(bounds), "source", "left")).transform(judged),
             rows="count(*)",
             valid="count_if(is_valid)",
             quarantined="count_if(not is_valid)",
@@ -1607,8 +1653,12 @@ class Run:
         if ledger.quarantined:
             steps.append(lambda: self._write_quarantine(batch))
         if hours:
-            self._look_up({hour.event_date for hour in hours})
-            steps.append(lambda: self._write_new_events(events, hours, files))
+            dates = {hour.event_date for hour in hours}
+            self._look_up(dates)
+            sources = list(files.values())
+            steps.append(lambda: self._write_new_events(events, hours, sources))
+            # They need not wait for silver, and leave it most of the cores.
+            steps.append(lambda: self._write_visitors(events, {day.isoformat() for day in dates}))
         side_by_side(*steps)
         audit(
             {
@@ -1647,7 +1697,7 @@ class Run:
             name: rejected[name] for name in REASONS if rejected[name]
         }
 
-    def _write_new_events(self, events: DataFrame, hours: list[Any], files: DataFrame) -> None:
+    def _write_new_events(self, events: DataFrame, hours: list[Any], sources: list[str]) -> None:
         wanted = {(hour.event_date.isoformat(), str(hour.event_hour)) for hour in hours}
         history = [found for found in self.published[SILVER] if found.values[:2] in wanted]
         flagged = events.selectExpr("*", "false as is_known")
@@ -1669,16 +1719,10 @@ class Run:
             rows="count_if(not is_known)",
             known="count_if(is_known)",
         )
-        new_rows = silver_rows(counted.where("not is_known"), files).transform(by_hour, hours)
+        new_rows = silver_rows(counted.where("not is_known"), sources).transform(by_hour, hours)
         self.lake.write(SILVER, new_rows, meant=compared)
         self.ledger.new_events = compared["rows"]
         self.ledger.duplicates_in_lake = compared["known"]
-
-    def _write_rollups(self, batch: DataFrame, hours: list[Any]) -> None:
-        side_by_side(
-            lambda: self._write_product_hourly(hours),
-            lambda: self._write_visitors(batch.where(IS_EVENT)),
-        )
 
     def _write_product_hourly(self, hours: list[Any]) -> None:
         lake = self.lake
@@ -1697,7 +1741,7 @@ class Run:
             lake.write(PRODUCT_HOURLY, rollup, meant=rolled)
             audit({"silver rows and their rollups": (lake.rows_at(missing), rolled["events"])})
 
-    def _write_visitors(self, events: DataFrame) -> None:
+    def _write_visitors(self, events: DataFrame, dates: set[str]) -> None:
         """The visitors that their dates do not have yet; those of past periods are merged."""
         lake = self.lake
         published = self.published[VISITORS]
@@ -1705,16 +1749,27 @@ class Run:
         if published:
             rows = new_visitors(found.persist(), lake.read(self.spark, VISITORS, published))
         rows = rows.selectExpr("*", f"{quoted(lake.run_id)} as run_id")
-        merges, old = visitor_merges(published, lake.run_id), Counts()
+        merges, old, new = visitor_merges(published, lake.run_id), Counts(), Counts()
         if merges:
             mergeable = old.of(lake.read(self.spark, VISITORS, list(merges)), rows="count(*)")
             rows = rows.unionAll(merged_visitors(mergeable, targets_frame(self.spark, merges)))
             kept = set(merges.values())
             lake.outdated[VISITORS] = [one for one in merges if one not in kept]
+        counted = dates if len(dates) <= COUNTED_DATES else set()
+        named = {
+            f"{kind}s of {day}": f"count_if(run_id = {quoted(lake.run_id)}"
+            f" and kind = '{kind}' and event_date = date'{day}')"
+            for day in sorted(counted)
+            for kind in ("user", "session")
+        }
         try:
-            lake.write(VISITORS, rows)
+            lake.write(VISITORS, new.of(rows, rows="count(*)", **named), meant=new)
         finally:
             found.unpersist()
+        self.visitors_found = {
+            day: {f"unique_{kind}s": new[f"{kind}s of {day}"] for kind in ("user", "session")}
+            for day in counted
+        }
         if merges:
             audit({"visitors to merge": (lake.rows_at(merges), old["rows"])})
 
@@ -1757,7 +1812,7 @@ class Run:
                 name: [one for one in partitions if one.values[0] in added]
                 for name, partitions in settled.items()
             }
-            self._write_daily_gold(anew, old)
+            self._write_daily_gold(added | anew, anew, old)
             self._write_top_products()
 
     def _write_top_products(self, anew: bool = False) -> None:
@@ -1773,62 +1828,62 @@ class Run:
             parts = self._funnel(lake.current(FUNNEL, dates))
         else:
             made = {one.values for one in lake.written(FUNNEL).partitions}
-            replaced = self._funnel([one for one in dates if one.values in made])
-            parts = (
-                lake.read(self.spark, PRODUCT_TOTALS, totals)
-                .select(*replaced.columns)
-                .unionAll(taken_away(replaced))
-                .unionAll(self._funnel(lake.written(FUNNEL).partitions))
-            )
-        summed = product_totals(parts).coalesce(1).persist()
-        try:
-            side_by_side(
-                lambda: lake.write(PRODUCT_TOTALS, summed),
-                lambda: lake.write_few(TOP_PRODUCTS, top_products(summed)),
-            )
-        finally:
-            summed.unpersist()
+            replaced = self._funnel(one for one in dates if one.values in made)
+            added = self._funnel(lake.written(FUNNEL).partitions)
+            so_far = lake.read_small(PRODUCT_TOTALS, totals).select(added.column_names)
+            parts = pa.concat_tables([so_far, taken_away(replaced), added])
+        summed_up = product_totals(parts)
+        side_by_side(
+            lambda: lake.write_small(PRODUCT_TOTALS, summed_up),
+            lambda: lake.write_small(TOP_PRODUCTS, top_products(summed_up)),
+        )
 
-    def _funnel(self, partitions: Sequence[Partition]) -> DataFrame:
-        found = self.lake.read(self.spark, FUNNEL, partitions)
-        return found.select("product_id", "category", *FUNNEL_COUNTS)
+    def _funnel(self, partitions: Iterable[Partition]) -> pa.Table:
+        found = self.lake.read_small(FUNNEL, partitions)
+        return found.select(["product_id", "category", *FUNNEL_COUNTS])
 
-    def _write_daily_gold(self, anew: set[str], old: Gold) -> None:
-        """Gold of some dates from all of their rollups, and of others from what is published of
-        them and this run's rollups.
+    def _write_daily_gold(self, dates: set[str], anew: set[str], old: Gold) -> None:
+        """Gold of dates: of those `anew` from all of their rollups, of the others from what is
+        published of them and this run's rollups.
         """
-        lake, spark = self.lake, self.spark
-        products = lake.read(spark, PRODUCT_HOURLY, self._to_add_up(PRODUCT_HOURLY, anew)).persist()
-        people = lake.read(spark, VISITORS, self._to_add_up(VISITORS, anew))
-        if anew:
-            # A run that died while it merged visitors left some in two partitions.
-            people = people.select("kind", "id", "event_date").distinct()
+        lake = self.lake
+        products = lake.read_small(PRODUCT_HOURLY, self._to_add_up(PRODUCT_HOURLY, anew))
+        steps = {
+            FUNNEL: (funnel_parts(products), conversion_funnel),
+            HOURLY_REVENUE: (revenue_parts(products), hourly_revenue),
+            CATEGORY: (category_parts(products), category_performance),
+            ACTIVITY: (activity_parts(products, self._unique_visitors(dates, anew)), user_activity),
+        }
 
-        def with_published(name: str, parts: DataFrame) -> DataFrame:
-            if not old[name]:
-                return parts
-            return parts.unionAll(lake.read(spark, name, old[name]).select(*parts.columns))
+        def write(name: str) -> None:
+            parts, sum_up = steps[name]
+            if old[name]:
+                published = lake.read_small(name, old[name])
+                parts = pa.concat_tables([parts, published.select(parts.column_names)])
+            lake.write_small(name, sum_up(parts))
 
-        def funnel() -> None:
-            parts = with_published(FUNNEL, funnel_parts(products))
-            lake.write(FUNNEL, conversion_funnel(parts).coalesce(1))
+        side_by_side(*(partial(write, name) for name in DAILY_GOLD))
 
-        def category() -> None:
-            parts = with_published(CATEGORY, category_parts(products))
-            lake.write(CATEGORY, category_performance(parts).coalesce(1))
+    def _unique_visitors(self, dates: set[str], anew: set[str]) -> pa.Table:
+        """How many users and sessions this run brings to each date; of one made anew, all it has.
 
-        def revenue() -> None:
-            parts = with_published(HOURLY_REVENUE, revenue_parts(products))
-            lake.write_few(HOURLY_REVENUE, hourly_revenue(parts))
-
-        def activity() -> None:
-            parts = activity_parts(products, people)
-            lake.write_few(ACTIVITY, user_activity(with_published(ACTIVITY, parts)))
-
-        try:
-            side_by_side(funnel, category, revenue, activity)
-        finally:
-            products.unpersist()
+        What it wrote was counted on its way; only where a date has had visitors before, and gold
+        does not hold them, all of the date are gone through.
+        """
+        before = {one.values[0] for one in self.published[VISITORS]}
+        counted = self.visitors_found.keys() - (anew & before)
+        partitions = [
+            one for one in self._to_add_up(VISITORS, anew) if one.values[0] in dates - counted
+        ]
+        rows = [
+            {"event_date": date.fromisoformat(day), **self.visitors_found[day]}
+            for day in counted & dates
+        ]
+        if partitions:
+            found = unique_visitors(self.lake.read(self.spark, VISITORS, partitions))
+            rows += [row.asDict() for row in found.collect()]
+        schema = [("event_date", pa.date32()), *((name, pa.int64()) for name in VISITOR_COUNTS)]
+        return pa.Table.from_pylist(rows, pa.schema(schema))
 
     def _to_add_up(self, name: str, anew: set[str]) -> list[Partition]:
         """All rollups of some dates, and of the others those that only this run has."""

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from corpus import files, lines
 from lab import NOON, Lab, event
-from pyspark.sql import SparkSession
+from py4j.protocol import Py4JJavaError
 
 from glue_jobs import capstone_etl as etl
 
@@ -115,18 +115,42 @@ def dying_after(table: str) -> Callable[[etl.Lake, str, Any], int]:
     return publish
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        etl.BRONZE,
+        *(pytest.param(name, marks=pytest.mark.soak) for name in etl.PUBLISH_ORDER[1:]),
+    ],
+)
 def test_a_run_that_dies_while_salvaging_is_healed_by_the_next(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    table: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bronze has all files then, silver none: only a run with a ledger row has read a file."""
+    """Only a run with a ledger row has read a file, whatever is published before that."""
     monkeypatch.setattr(etl, "CLOCK_MARGIN", timedelta(0))
     lab.put_object(BAD_KEY, b"no gzip")
     lab.put([event(), "garbage"])
     keys = list(lab.pending)
     with monkeypatch.context() as dying:
-        dying.setattr(etl.Lake, "publish", dying_after(etl.BRONZE))
+        dying.setattr(etl.Lake, "publish", dying_after(table))
         with pytest.raises(KeyboardInterrupt):
             lab.run(keys)
+    lab.run(keys)
+    assert lab.published() == lab.expected()
+
+
+def test_a_file_that_s3_refuses_while_salvaging_fails_the_run_and_the_next_reads_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for unreadable: what S3 refuses says nothing of what the file holds."""
+    lab.put_object(BAD_KEY, b"no gzip")
+    lab.put([event()])
+    keys = list(lab.pending)
+    with monkeypatch.context() as replaced:
+        stale = [(key, '"of another version"') for key in keys]
+        replaced.setattr(etl, "pending_files", lambda lake: stale)
+        with pytest.raises(Py4JJavaError, match="PreconditionFailed"):
+            lab.run(keys)
+    assert all(lab.partitions(name) == {} for name in etl.PUBLISH_ORDER)
     lab.run(keys)
     assert lab.published() == lab.expected()
 
@@ -158,17 +182,18 @@ def test_a_line_that_does_not_fit_makes_its_file_unreadable(
         list(etl.split_lines(lambda _: long.read(100)))
 
 
-def test_a_listed_key_has_the_source_that_its_lines_have(spark: SparkSession) -> None:
+def test_a_listed_key_has_the_source_that_its_lines_have() -> None:
     name = "events-20261105-120000.jsonl.gz"
-    keys = [
-        LINES_KEY,
+    odd = [
         f"events/{name}",
         f"events/year=2026/month=11/day=05/hour=13/minute=00/{name}",
         *(f"{files.FOLDER}{file.name}" for file in files.HOSTILE_NAMES.values()),
         "events/x",
     ]
-    frame = spark.createDataFrame([(f"s3://shop/{key}",) for key in keys], "source_file string")
-    found = frame.coalesce(1).selectExpr(etl.source_expression("s3://shop/events/")).collect()
-    assert [row[0] for row in found] == [etl.source_of(key, "events/") for key in keys]
-    assert found[0][0] == name
-    assert etl.source_time(found[0][0]) == NOON
+    for key, source in {LINES_KEY: name, **dict(zip(odd, odd, strict=True))}.items():
+        assert etl.source_of(key, "events/") == source
+        for scheme in ("s3", "s3a"):
+            assert etl.source_of_file(f"{scheme}://shop/{key}", "s3://shop/events/") == source
+    elsewhere = f"s3://another/{LINES_KEY}"
+    assert etl.source_of_file(elsewhere, "s3://shop/events/") == elsewhere
+    assert etl.source_time(name) == NOON

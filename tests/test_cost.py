@@ -75,19 +75,17 @@ def test_stored_data_grow_until_they_expire() -> None:
 
 def test_a_run_asks_s3_for_what_it_reads_and_writes() -> None:
     counted = Requests(
-        of_run=(1, 2), of_file=(0, 3), of_silver=(0, 2), of_path=(2, 1), of_read=(0, 4),
-        of_write=(5, 6), of_replaced=(1, 0), files_in_path=2, written=7, replaced=3,
+        of_run=(1, 2), of_hour=(1, 1), of_file=(0, 3), of_silver=(0, 2), of_path=(2, 1),
+        of_read=(0, 4), of_write=(5, 6), of_replaced=(1, 0), files_in_path=2, written=7, replaced=3,
     )  # fmt: skip
-    # 12 bronze files, an hour of silver and of rollups, 11.5 hours of visitors and this run's, the
-    # totals and the funnel that it made, and, but for the first run of the day, 4 of gold and the
-    # funnel once more.
-    paths = 12 + 1 + 1 + 11.5 + 1 + 2 + 5 * 23 / 24
+    # 12 bronze files, an hour of silver, 11.5 hours of visitors.
+    paths = 12 + 1 + 11.5
     assert cost.paths_read(HOURLY) == pytest.approx(paths)
     manifests, silver = 1, 60  # 12 million events, 200,000 to a file
     puts, gets = cost.requests_per_run(HOURLY, counted)
     written, read = 7 + 12 + silver, 2 * (paths - 1) + silver
-    assert puts == pytest.approx(1 + 2 * paths + 5 * written + 3 + manifests)
-    assert gets == pytest.approx(2 + 3 * 12 + 2 * silver + paths + 4 * read + 6 * written + 1)
+    assert puts == pytest.approx(1 + 1 + 2 * paths + 5 * written + 3 + manifests)
+    assert gets == pytest.approx(2 + 1 + 3 * 12 + 2 * silver + paths + 4 * read + 6 * written + 1)
     dollars = 730 * (puts * 0.005 + gets * 0.0004) / 1000
     assert cost.requests(HOURLY, counted) == pytest.approx(dollars)
 
@@ -103,15 +101,14 @@ def test_each_task_writes_a_silver_file_for_each_hour_unless_that_is_a_hundred_m
 
 def test_partitions_read_are_the_mean_of_a_day_run_by_run() -> None:
     def paths(run: int) -> int:
-        """Of a run of the day, counted from 0: bronze, silver, rollups, visitors, gold, totals."""
+        """Of a run of the day, counted from 0: bronze, silver, visitors."""
         hour, before = divmod(run, 12)
-        silver_and_rollups = before + 1 + 1
+        silver = before + 1
         # The first run of an hour reads all twelve of the last one, twice; later ones the merged.
-        visitors = hour + before + 1
+        visitors = hour + before
         if before == 0 and hour:
             visitors += 11 + 12
-        gold = 5 if run else 0
-        return 1 + silver_and_rollups + visitors + gold + 2
+        return 1 + silver + visitors
 
     mean = sum(map(paths, range(288))) / 288
     assert cost.paths_read(replace(HOURLY, minutes=5)) == pytest.approx(mean, rel=0.05)

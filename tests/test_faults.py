@@ -268,7 +268,7 @@ def test_a_run_killed_around_a_read(story: Story) -> None:
     "deaths",
     [
         pytest.param([(PUBLISH, 3, "before"), (PUBLISH, 3, "before")], marks=pytest.mark.soak),
-        [(MOVE, 3, "after"), (WRITE, 6, "before"), (COMMIT, 1, "before")],
+        [(MOVE, 3, "after"), (WRITE, 4, "before"), (COMMIT, 1, "before")],
     ],
     ids=["twice, while publishing", "three times, then at the commit"],
 )

@@ -117,9 +117,9 @@ def judge(spark: SparkSession, lines: list[str]) -> list[tuple[dict[str, object]
     frame = spark.createDataFrame(
         [(line, f"s3://shop/{KEY}") for line in lines], "col0 string, source_file string"
     )
-    bronze = etl.parsed(etl.lines_of(frame), SOURCE_PATH, "a nonce")
+    bronze = etl.parsed(etl.lines_of(frame), "a nonce")
     source = bronze.first()["source"]
-    files = etl.files_frame(spark, [source], OPTIONS)
+    files = etl.files_frame(spark, {source: etl.source_of_file(source, SOURCE_PATH)}, OPTIONS)
     judged = etl.judged(etl.typed(bronze.join(files, "source")))
     rejects = etl.quarantined(etl.distinct_events(judged)).collect()
     accepted = [r for r in judged.collect() if r["is_valid"]]
@@ -158,7 +158,7 @@ def test_a_corrupt_line_is_kept_whole(spark: SparkSession) -> None:
     frame = spark.createDataFrame(
         [(line, f"s3://shop/{KEY}") for line in CORRUPT], "col0 string, source_file string"
     )
-    bronze = etl.parsed(etl.lines_of(frame), SOURCE_PATH, "a nonce")
+    bronze = etl.parsed(etl.lines_of(frame), "a nonce")
     assert [row["corrupt_record"] for row in bronze.collect()] == CORRUPT
 
 
@@ -292,9 +292,7 @@ NOT_EXTENDED = [
 def extended(spark: SparkSession, lines: list[str]) -> list[str | None]:
     rows = [(line, f"s3://shop/{KEY}") for line in lines]
     frame = spark.createDataFrame(rows, "line string, source_file string").coalesce(1)
-    return [
-        row[0] for row in etl.parsed(frame, SOURCE_PATH, "n").select("extended_record").collect()
-    ]
+    return [row[0] for row in etl.parsed(frame, "n").select("extended_record").collect()]
 
 
 def test_a_line_with_more_than_the_nine_fields_is_kept_whole(spark: SparkSession) -> None:
