@@ -2066,6 +2066,10 @@ def configure(spark: SparkSession) -> None:
             "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
         ),
         "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        # A task keeps a writer open for each of its files or hours. To sort its rows by them first,
+        # as a planned write does, is wasted on what comes file by file, and spills in long runs.
+        "spark.sql.maxConcurrentOutputFileWriters": "24",
+        "spark.sql.optimizer.plannedWrite.enabled": "false",
         # What is persisted is read two or three times: to find how to compress it costs more.
         "spark.sql.inMemoryColumnarStorage.compressed": "false",
     }
