@@ -679,18 +679,17 @@ def category_performance(parts: pa.Table) -> pa.Table:
 
 def activity_parts(products: pa.Table, visitors_found: pa.Table) -> pa.Table:
     """What events and visitors add to a date; each visitor is counted once."""
-    none = pa.array([0], pa.int64())
-
-    def zeros(table: pa.Table) -> pa.Array:
-        return none.take(pa.array([0] * table.num_rows, pa.int64()))
-
-    of_events = {name: zeros(products) for name in VISITOR_COUNTS}
-    of_events |= {"total_events": products["event_count"], "event_date": products["event_date"]}
-    of_visitors = {name: visitors_found[name] for name in (*VISITOR_COUNTS, "event_date")}
-    of_visitors["total_events"] = zeros(visitors_found)
-    return pa.concat_tables(
-        [pa.table(of_events), pa.table(of_visitors).select([*of_events])],
-    )
+    columns = (*VISITOR_COUNTS, "total_events", "event_date")
+    of_events = {
+        **dict.fromkeys(VISITOR_COUNTS, pa.repeat(0, products.num_rows)),
+        "total_events": products["event_count"],
+        "event_date": products["event_date"],
+    }
+    of_visitors = {
+        **{name: visitors_found[name] for name in (*VISITOR_COUNTS, "event_date")},
+        "total_events": pa.repeat(0, visitors_found.num_rows),
+    }
+    return pa.concat_tables(pa.table(one).select(columns) for one in (of_events, of_visitors))
 
 
 def user_activity(parts: pa.Table) -> pa.Table:
@@ -1022,7 +1021,11 @@ class Lake:
         )
 
     def read_small(self, name: str, partitions: Iterable[Partition]) -> pa.Table:
-        """The rows of partitions that are small at any scale: the table's columns and keys."""
+        """The rows of partitions that are small at any scale: the table's columns and keys.
+
+        Raises:
+            CatalogError: A partition has no file.
+        """
         table = self.tables[name]
         schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.types.items()])
         with ThreadPoolExecutor(8) as pool:
@@ -1036,6 +1039,11 @@ class Lake:
             if is_data(entry["Key"]):
                 body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
                 files.append(pq.read_table(io.BytesIO(body), columns=list(table.columns)))
+        if not files:
+            raise CatalogError(
+                f"{partition.location} is published in {table.database} and holds no file. What it"
+                " held was deleted: restore it, or make the date again with --rebuild."
+            )
         rows = pa.concat_tables(files)
         for key, value in zip(table.keys, partition.values, strict=True):
             rows = rows.append_column(key, pa.array([value] * rows.num_rows, pa.string()))

@@ -214,3 +214,14 @@ def test_a_sweep_that_is_refused_does_not_fail_the_run(
     lab.client("s3").delete_bucket(Bucket=lab.outputs["AnalyticsOutputBucket"])
     etl.sweep_up(lake, etl.datetime.now(etl.UTC))
     assert "could not sweep, the next run will" in capsys.readouterr().out
+
+
+def test_gold_whose_files_are_gone_fails_the_run_by_name(lab: Lab) -> None:
+    lab.put([event()])
+    lab.run()
+    (location,) = lab.partitions(etl.ACTIVITY).values()
+    bucket, prefix = etl.split_s3(location)
+    lab.client("s3").delete_object(Bucket=bucket, Key=f"{prefix}part.parquet")
+    lab.put([event(user_id="somebody else")], NOON + MINUTES)
+    with pytest.raises(etl.CatalogError, match="user_activity/.*holds no file.*--rebuild"):
+        lab.run()
