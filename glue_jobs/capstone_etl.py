@@ -874,6 +874,11 @@ class Table:
         return {**self.columns, **self.keys}
 
     @property
+    def schema(self) -> pa.Schema:
+        """`types` as Arrow has them; for small tables only."""
+        return pa.schema([(name, arrow_type(kind)) for name, kind in self.types.items()])
+
+    @property
     def ddl(self) -> str:
         return ", ".join(f"`{name}` {kind}" for name, kind in self.types.items())
 
@@ -1027,7 +1032,7 @@ class Lake:
             CatalogError: A partition has no file.
         """
         table = self.tables[name]
-        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.types.items()])
+        schema = table.schema
         with ThreadPoolExecutor(8) as pool:
             parts = list(pool.map(lambda one: self._small(table, one), partitions))
         return pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
@@ -1088,7 +1093,7 @@ class Lake:
             CatalogError, AuditError: As `write`.
         """
         table = self.tables[name]
-        schema = pa.schema([(column, arrow_type(kind)) for column, kind in table.types.items()])
+        schema = table.schema
         named = dict(zip(rows.schema.names, rows.schema.types, strict=True))
         self._refuse_other_types(table, named, dict(zip(schema.names, schema.types, strict=True)))
         rows = rows.select(schema.names).sort_by([(key, "ascending") for key in schema.names])
